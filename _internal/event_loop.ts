@@ -1,0 +1,270 @@
+import type { Actor } from "./actor.ts";
+import type { Claim } from "./claim.ts";
+import type { CancelledError } from "./errors.ts";
+import type { Job } from "./job.ts";
+import { type ExceptionContext, reportToConsole } from "./report.ts";
+import { Ring } from "./ring.ts";
+import { ScopeNode } from "./scope_node.ts";
+import { TimerQueue } from "./timer_queue.ts";
+
+/** What a clock drives. */
+export interface ClockClient {
+  readonly timers: TimerQueue;
+  runTurn(): void;
+  runTimers(): void;
+}
+
+/** Where a loop's time comes from, and its turns. */
+export interface Clock {
+  attach(client: ClockClient): void;
+  now(): number;
+  /** Calls `runTurn` once, when what is under way has come to rest. */
+  requestTurn(): void;
+  /** Calls `fn` when what is under way has come to rest. */
+  requestFence(fn: () => void): void;
+  /** Says that another timer has become the next one. */
+  timersChanged(): void;
+  /** Keeps the process alive until the function that comes back is called. */
+  keepAlive(): () => void;
+}
+
+/** Decides who runs next, in place of the system's order. */
+export interface Door {
+  /** Takes a job, to be run later. */
+  push(job: Job): void;
+  /** What an uncontended success gives: the promise, or one that comes later. */
+  pass<T>(promise: Promise<T>, frame: PassFrame): Promise<T>;
+}
+
+/** Who passes a door. */
+export interface PassFrame {
+  readonly actor: Actor | undefined;
+}
+
+/** Something outside that the loop waits for. */
+export interface Hold {
+  readonly what: string;
+}
+
+/** Learns who waits and who does not; for loops that must know when all is idle. */
+export interface Observer {
+  parked(claim: Claim): void;
+  unparked(claim: Claim): void;
+  started(actor: Actor): void;
+  ended(actor: Actor): void;
+  held(holds: ReadonlySet<Hold>): void;
+}
+
+/** How many ready waits in a row may go by before timers and I/O get a turn. */
+const TURN_BUDGET = 256;
+/** How long a failed task may stay unobserved before it is reported. */
+const UNOBSERVED_MS = 5000;
+
+/** A failed task that nobody has looked at yet. */
+export interface Unobserved {
+  /** The loop's time of the failure. */
+  readonly at: number;
+  readonly context: ExceptionContext;
+  seen: boolean;
+}
+
+/**
+ * The one door to time and to wake-ups.
+ *
+ * Without a door of its own a grant resolves at once, starts and done callbacks
+ * run first come, first served in a microtask, and `turn` is a real turn, so that
+ * timers and I/O run in between.
+ */
+export class EventLoop implements ClockClient {
+  readonly clock: Clock;
+  /** Invariant: what was begun under a former root stays cancelled. */
+  root: ScopeNode;
+  readonly timers: TimerQueue;
+  observer: Observer | undefined = undefined;
+  door: Door | undefined = undefined;
+  exceptionHandler: ((context: ExceptionContext) => void) | undefined =
+    undefined;
+  debug = false;
+  /** Which jobs hold the loop too long, in debug mode. */
+  slowCallbackMs = 100;
+  closed = false;
+  /** Invariant: at least 1 while a runner runs its main function in here. */
+  running = 0;
+  readonly #deferred = new Ring<Job>();
+  readonly #turns = new Ring<Job>();
+  #draining = false;
+  /** How many drains there were without a pause. */
+  #drains = 0;
+  #turnRequested = false;
+  #spent = 0;
+  readonly #holds = new Set<Hold>();
+  readonly #unobserved = new Ring<Unobserved>();
+
+  constructor(clock: Clock, name = "root") {
+    this.clock = clock;
+    this.timers = new TimerQueue(
+      () => clock.now(),
+      () => clock.timersChanged(),
+    );
+    this.root = new ScopeNode(this, undefined, { name });
+    clock.attach(this);
+  }
+
+  /** Ends all that runs below the root, and begins with a new one. */
+  renewRoot(error: CancelledError): void {
+    const ended = this.root;
+    this.root = new ScopeNode(this, undefined, { name: ended.title });
+    ended.cancelHard(error);
+  }
+
+  /** Drops all that is planned; nothing can begin any more. */
+  close(): void {
+    this.closed = true;
+    this.timers.clear();
+    while (this.#turns.size > 0) this.#turns.shift();
+  }
+
+  time(): number {
+    return this.clock.now();
+  }
+
+  /** Resumes a waiter whose claim was decided. */
+  wake(claim: Claim): void {
+    if (this.door === undefined) claim.run();
+    else this.door.push(claim);
+  }
+
+  /** Lets an uncontended success through: a place where a loop may choose. */
+  pass<T>(promise: Promise<T>, frame: PassFrame): Promise<T> {
+    // Callers that never have to wait must not starve timers and I/O.
+    if (++this.#spent >= TURN_BUDGET) return this.#giveWay(promise);
+    return this.door === undefined ? promise : this.door.pass(promise, frame);
+  }
+
+  /** Runs a job soon: first come, first served, before the next turn. */
+  defer(job: Job): void {
+    if (this.door !== undefined) return this.door.push(job);
+    this.#deferred.push(job);
+    if (this.#draining) return;
+    this.#draining = true;
+    queueMicrotask(() => this.#drain());
+  }
+
+  /** Runs a job in the next turn. */
+  turn(job: Job): void {
+    if (this.door !== undefined) return this.door.push(job);
+    this.#turns.push(job);
+    if (this.#turnRequested) return;
+    this.#turnRequested = true;
+    this.clock.requestTurn();
+  }
+
+  runTurn(): void {
+    this.#turnRequested = false;
+    // What comes in meanwhile belongs to the turn after this one.
+    for (let n = this.#turns.size; n > 0; n--) this.#turns.shift()?.run();
+  }
+
+  runTimers(): void {
+    const now = this.clock.now();
+    for (
+      let timer = this.timers.takeDue(now);
+      timer !== undefined;
+      timer = this.timers.takeDue(now)
+    ) {
+      if (this.door === undefined) timer.run();
+      else this.door.push(timer);
+    }
+  }
+
+  /** Says that something outside will come; the function that comes back ends it. */
+  hold(what: string): () => void {
+    const hold = { what };
+    this.#holds.add(hold);
+    this.observer?.held(this.#holds);
+    return () => {
+      if (this.#holds.delete(hold)) this.observer?.held(this.#holds);
+    };
+  }
+
+  /** Calls the exception handler; what that throws goes to the console. */
+  report(context: ExceptionContext): void {
+    const { exceptionHandler } = this;
+    if (exceptionHandler === undefined) return reportToConsole(context);
+    try {
+      exceptionHandler(context);
+    } catch (error) {
+      reportToConsole({
+        message: "Cannot report: the exception handler has thrown",
+        exception: error,
+      });
+      reportToConsole(context);
+    }
+  }
+
+  /** Reports a failure in 5 s, or at `reportUnobserved`, unless it was seen. */
+  watchUnobserved(entry: Unobserved): void {
+    this.#unobserved.push(entry);
+    if (this.#unobserved.size === 1) this.#timeUnobserved(UNOBSERVED_MS);
+  }
+
+  /** Reports all failures that nobody has looked at. */
+  reportUnobserved(): void {
+    for (
+      let entry = this.#unobserved.shift();
+      entry !== undefined;
+      entry = this.#unobserved.shift()
+    ) {
+      this.reportOnce(entry);
+    }
+  }
+
+  reportOnce(entry: Unobserved): void {
+    if (entry.seen) return;
+    entry.seen = true;
+    this.report(entry.context);
+  }
+
+  #timeUnobserved(ms: number): void {
+    this.timers.after(ms, {
+      label: "a report of failed tasks",
+      expire: () => {
+        const due = this.time() - UNOBSERVED_MS;
+        let entry = this.#unobserved.at(0);
+        for (; entry !== undefined && entry.at <= due;) {
+          this.#unobserved.shift();
+          this.reportOnce(entry);
+          entry = this.#unobserved.at(0);
+        }
+        if (entry !== undefined) this.#timeUnobserved(entry.at - due);
+      },
+    }, { idle: true });
+  }
+
+  #giveWay<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve) => {
+      this.turn({
+        kind: "turn",
+        label: "a turn for timers and I/O",
+        run: () => {
+          this.#spent = 0;
+          resolve(promise);
+        },
+      });
+    });
+  }
+
+  /** Runs what was there; what comes in meanwhile is for the next microtask. */
+  #drain(): void {
+    for (let n = this.#deferred.size; n > 0; n--) this.#deferred.shift()?.run();
+    if (this.#deferred.size === 0) {
+      this.#draining = false;
+      this.#drains = 0;
+    } else if (++this.#drains < TURN_BUDGET) {
+      queueMicrotask(() => this.#drain());
+    } else {
+      this.#drains = 0;
+      this.clock.requestFence(() => this.#drain());
+    }
+  }
+}

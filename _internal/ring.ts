@@ -1,0 +1,59 @@
+const FIRST_CAPACITY = 16;
+
+/** A first-in first-out queue on a power-of-two array. */
+export class Ring<T> {
+  #items: (T | undefined)[] = new Array(FIRST_CAPACITY);
+  #head = 0;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  push(item: T): void {
+    if (this.#size === this.#items.length) this.#grow();
+    this.#items[(this.#head + this.#size) & (this.#items.length - 1)] = item;
+    this.#size++;
+  }
+
+  shift(): T | undefined {
+    if (this.#size === 0) return undefined;
+    const item = this.#items[this.#head];
+    this.#items[this.#head] = undefined;
+    this.#head = (this.#head + 1) & (this.#items.length - 1);
+    this.#size--;
+    return item;
+  }
+
+  /** The item at `index`, counted from the head. */
+  at(index: number): T | undefined {
+    if (index >= this.#size) return undefined;
+    return this.#items[(this.#head + index) & (this.#items.length - 1)];
+  }
+
+  /** Takes out the item at `index`; the order of the others stays. */
+  removeAt(index: number): T | undefined {
+    const mask = this.#items.length - 1;
+    const item = this.at(index);
+    for (let i = index; i > 0; i--) {
+      this.#items[(this.#head + i) & mask] =
+        this.#items[(this.#head + i - 1) & mask];
+    }
+    this.shift();
+    return item;
+  }
+
+  *[Symbol.iterator](): Iterator<T> {
+    for (let i = 0; i < this.#size; i++) yield this.at(i) as T;
+  }
+
+  #grow(): void {
+    const { length } = this.#items;
+    const wider: (T | undefined)[] = new Array(length * 2);
+    for (let i = 0; i < length; i++) {
+      wider[i] = this.#items[(this.#head + i) & (length - 1)];
+    }
+    this.#items = wider;
+    this.#head = 0;
+  }
+}

@@ -1,0 +1,94 @@
+import type { Clock, ClockClient } from "./event_loop.ts";
+
+// Captured once: the loop goes on in real time where a test fakes the globals.
+const { setTimeout, clearTimeout, setImmediate, setInterval, clearInterval } =
+  globalThis;
+const now = performance.now.bind(performance);
+
+/** Calls `fn` after real time; the function that comes back takes it back. */
+export function afterRealTime(ms: number, fn: () => void): () => void {
+  const native = setTimeout(fn, ms);
+  return () => clearTimeout(native);
+}
+
+/** Calls `fn` in the next turn of the platform, when I/O has been served. */
+export function nextRealTurn(fn: () => void): void {
+  setImmediate(fn);
+}
+
+/** The longest wait that a native timer can do; longer ones go in pieces. */
+const MAX_NATIVE_MS = 2 ** 31 - 1;
+
+/**
+ * Real time: all timers of a loop on one native timer.
+ *
+ * The native timer is set at the end of a turn, so that timers which come and go
+ * within one (a timeout around a quick call) never cost one.
+ */
+export class SystemClock implements Clock {
+  #client: ClockClient | undefined;
+  #native: ReturnType<typeof setTimeout> | undefined;
+  /** Invariant: when the native timer fires; `Infinity` if there is none. */
+  #armed = Infinity;
+  #adjusting = false;
+
+  attach(client: ClockClient): void {
+    this.#client = client;
+  }
+
+  now(): number {
+    return now();
+  }
+
+  requestTurn(): void {
+    setImmediate(() => this.#client?.runTurn());
+  }
+
+  requestFence(fn: () => void): void {
+    setImmediate(fn);
+  }
+
+  timersChanged(): void {
+    if (this.#adjusting) return;
+    this.#adjusting = true;
+    setImmediate(() => {
+      this.#adjusting = false;
+      this.#adjust();
+    });
+  }
+
+  /** Keeps the process alive until the function that comes back is called. */
+  keepAlive(): () => void {
+    const native = setInterval(() => {}, MAX_NATIVE_MS);
+    return () => clearInterval(native);
+  }
+
+  #adjust(): void {
+    if (this.#client === undefined) return;
+    const { next, busy } = this.#client.timers;
+    if (next === Infinity) return this.#disarm();
+    if (next < this.#armed) {
+      this.#disarm();
+      const ms = Math.min(Math.ceil(next - now()), MAX_NATIVE_MS);
+      this.#armed = next;
+      this.#native = setTimeout(() => this.#fire(), Math.max(ms, 1));
+    }
+    // Only idle timers are left: the process need not wait for them.
+    const native = this.#native as { ref?(): void; unref?(): void } | undefined;
+    if (busy > 0) native?.ref?.();
+    else native?.unref?.();
+  }
+
+  #disarm(): void {
+    if (this.#native !== undefined) clearTimeout(this.#native);
+    this.#native = undefined;
+    this.#armed = Infinity;
+  }
+
+  #fire(): void {
+    this.#native = undefined;
+    this.#armed = Infinity;
+    this.#client?.runTimers();
+    this.#adjust();
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * Async programming for Deno, with the names and the rules of asyncio.
+ *
+ * @module
+ */
+
+export * from "./primitives/as_completed.ts";
+export * from "./primitives/checkpoint.ts";
+export * from "./primitives/context_var.ts";
+export * from "./primitives/coroutine.ts";
+export * from "./primitives/detach.ts";
+export * from "./primitives/errors.ts";
+export * from "./primitives/future.ts";
+export * from "./primitives/gather.ts";
+export * from "./primitives/interval.ts";
+export * from "./primitives/loop.ts";
+export * from "./primitives/queue.ts";
+export * from "./primitives/race.ts";
+export * from "./primitives/runner.ts";
+export * from "./primitives/scope.ts";
+export * from "./primitives/shield.ts";
+export * from "./primitives/sleep.ts";
+export * from "./primitives/task.ts";
+export * from "./primitives/task_group.ts";
+export * from "./primitives/task_group_error.ts";
+export * from "./primitives/timeout.ts";
+export * from "./primitives/timer.ts";
+export * from "./primitives/uncancellable.ts";
+export * from "./primitives/wait.ts";
+export * from "./primitives/wait_for.ts";

@@ -1,0 +1,203 @@
+import process from "node:process";
+import type { Actor } from "../_internal/actor.ts";
+import type { Claim } from "../_internal/claim.ts";
+import { cancellationOf } from "../_internal/cancellation.ts";
+import { DeadlockError } from "../_internal/errors.ts";
+import type {
+  Clock,
+  EventLoop,
+  Hold,
+  Observer,
+} from "../_internal/event_loop.ts";
+import { afterRealTime, nextRealTurn } from "../_internal/system_clock.ts";
+import type { QueueingDoor } from "./_doors.ts";
+
+/** After how many steps I/O gets a chance, although the loop is busy. */
+const STEPS_PER_TURN = 64;
+
+/**
+ * Time that jumps to the next timer when all tasks are parked.
+ *
+ * Idle is known by counting: live tasks without a parked claim are busy, and the
+ * count is believed after a full drain of all microtasks.
+ */
+export class VirtualClock implements Clock, Observer {
+  readonly #ioLimitMs: number;
+  readonly #door: QueueingDoor | undefined;
+  #loop: EventLoop | undefined;
+  #now = 0;
+  #turnRequested = false;
+  /** Timers that are due come between two turns: turns alone would starve them. */
+  #timersNext = false;
+  #stepping = false;
+  #steps = 0;
+  /** Live tasks that are not parked. */
+  readonly #busy = new Set<Actor>();
+  #live = 0;
+  #holds: ReadonlySet<Hold> = new Set();
+  #unwatch: (() => void) | undefined;
+  #onFailure: (error: Error) => void = () => {};
+
+  constructor(ioLimitMs: number, door: QueueingDoor | undefined) {
+    this.#ioLimitMs = ioLimitMs;
+    this.#door = door;
+    if (door !== undefined) door.onPush = () => this.#kick();
+  }
+
+  attach(loop: EventLoop): void {
+    this.#loop = loop;
+    loop.observer = this;
+    loop.door = this.#door;
+  }
+
+  set onFailure(fn: (error: Error) => void) {
+    this.#onFailure = fn;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  requestTurn(): void {
+    this.#turnRequested = true;
+    this.#kick();
+  }
+
+  requestFence(fn: () => void): void {
+    drain(fn);
+  }
+
+  timersChanged(): void {
+    this.#kick();
+  }
+
+  /** The watchdog keeps the process alive where virtual time cannot go on. */
+  keepAlive(): () => void {
+    return () => {};
+  }
+
+  /** Blocks the thread, as far as virtual time is concerned. */
+  advance(ms: number): void {
+    this.#now += ms;
+    this.#kick();
+  }
+
+  started(actor: Actor): void {
+    this.#live++;
+    this.#busy.add(actor);
+    this.#kick();
+  }
+
+  ended(actor: Actor): void {
+    this.#live--;
+    this.#busy.delete(actor);
+    this.#kick();
+  }
+
+  parked({ frame: { actor } }: Claim): void {
+    if (actor === undefined || actor.state !== "running") return;
+    if (actor.parked++ > 0) return;
+    this.#busy.delete(actor);
+    if (this.#busy.size === 0) this.#kick();
+  }
+
+  unparked({ frame: { actor } }: Claim): void {
+    if (actor === undefined || actor.state !== "running") return;
+    if (--actor.parked === 0) this.#busy.add(actor);
+  }
+
+  held(holds: ReadonlySet<Hold>): void {
+    this.#holds = holds;
+    if (holds.size === 0) this.#kick();
+  }
+
+  #kick(): void {
+    if (this.#stepping) return;
+    this.#stepping = true;
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+    this.#again();
+  }
+
+  #again(): void {
+    this.#steps++;
+    const step = () => this.#step();
+    if (this.#steps % STEPS_PER_TURN === 0) nextRealTurn(() => drain(step));
+    else if (this.#door === undefined) drain(step);
+    else this.#door.afterJob(step, drain);
+  }
+
+  #step(): void {
+    const loop = this.#loop as EventLoop;
+    if (this.#runReady(loop)) return this.#again();
+    if (this.#busy.size > 0 || this.#holds.size > 0) return this.#rest();
+    const { next, busy } = loop.timers;
+    if (busy > 0) {
+      this.#now = Math.max(this.#now, next);
+      loop.runTimers();
+      return this.#again();
+    }
+    this.#stepping = false;
+    if (this.#live > 0) this.#fail(this.#deadlock(loop));
+  }
+
+  /** Runs what is ready now; tells whether there was anything. */
+  #runReady(loop: EventLoop): boolean {
+    const due = loop.timers.next <= this.#now;
+    if (this.#door !== undefined) {
+      return this.#door.runNext(() => {
+        if (loop.timers.next <= this.#now) loop.runTimers();
+      });
+    }
+    if (this.#turnRequested && !(due && this.#timersNext)) {
+      this.#turnRequested = false;
+      this.#timersNext = true;
+      loop.runTurn();
+      return true;
+    }
+    this.#timersNext = false;
+    if (due) loop.runTimers();
+    return due;
+  }
+
+  /** Something that the loop cannot see is awaited: the clock stands. */
+  #rest(): void {
+    this.#stepping = false;
+    this.#unwatch = afterRealTime(this.#ioLimitMs, () => {
+      const holds = [...this.#holds].map(({ what }) => what);
+      const tasks = [...this.#busy].map(({ label }) => label);
+      const why = holds.length > 0
+        ? `${holds.join(", ")} has not ended`
+        : `${tasks.join(", ")} awaits something that the loop cannot see`;
+      this.#fail(
+        new DeadlockError(
+          `Cannot go on: for ${this.#ioLimitMs} ms of real time ${why}`,
+        ),
+      );
+    });
+  }
+
+  #deadlock(loop: EventLoop): DeadlockError {
+    const waits: string[] = [];
+    for (const scope of [loop.root, ...loop.root.descendants()]) {
+      for (const claim of scope.claims()) waits.push(`  ${claim.label}`);
+    }
+    return new DeadlockError(
+      `Cannot go on: a deadlock, or a source that was not registered; these wait\n${
+        waits.join("\n")
+      }`,
+    );
+  }
+
+  /** Ends the run: what is parked is cancelled, so that nothing is left behind. */
+  #fail(error: Error): void {
+    const { root } = this.#loop as EventLoop;
+    root.cancelHard(cancellationOf(root, undefined, { cause: error }));
+    nextRealTurn(() => drain(() => this.#onFailure(error)));
+  }
+}
+
+/** Calls `fn` once no microtask is left. */
+export function drain(fn: () => void): void {
+  queueMicrotask(() => process.nextTick(fn));
+}
