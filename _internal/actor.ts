@@ -1,8 +1,8 @@
 import { isThenable } from "./check.ts";
-import type { Context } from "./context.ts";
+import { Context, type ContextValues } from "./context.ts";
 import type { CancelledError } from "./errors.ts";
 import type { EventLoop } from "./event_loop.ts";
-import { type Frame, runIn } from "./frame.ts";
+import type { Frame } from "./frame.ts";
 import type { Job, JobKind } from "./job.ts";
 import { Outcome } from "./outcome.ts";
 import { ScopeNode } from "./scope_node.ts";
@@ -10,14 +10,14 @@ import { watchFailure } from "./unobserved.ts";
 
 let lastId = 0;
 
-let begin: (actor: Actor) => void;
-
 /** What a new actor is told. */
 export interface ActorOptions {
   readonly name?: string | undefined;
   /** Called when the actor has ended, before its waiters are. */
   readonly onEnd?: ((actor: Actor) => void) | undefined;
 }
+
+const NO_OPTIONS: ActorOptions = {};
 
 /**
  * A task at work: a function that runs in a scope and a context of its own.
@@ -28,7 +28,6 @@ export class Actor<T = unknown> implements Frame, Job {
   readonly id: number = ++lastId;
   readonly loop: EventLoop;
   readonly scope: ScopeNode;
-  readonly context: Context;
   readonly outcome: Outcome<T>;
   /** How many claims of this actor are parked; kept by the loop's observer. */
   parked = 0;
@@ -38,28 +37,39 @@ export class Actor<T = unknown> implements Frame, Job {
   handle: object | undefined = undefined;
   state: "created" | "running" | "ended" = "created";
   #name: string | undefined;
+  /** The values to begin with, until somebody asks for the context. */
+  #context: Context | ContextValues;
   #fn: (() => T | PromiseLike<T>) | undefined;
+  /** Set while the actor is held. */
+  #open: (() => void) | undefined = undefined;
   readonly #onEnd: ((actor: Actor) => void) | undefined;
 
   constructor(
     loop: EventLoop,
     parent: ScopeNode,
-    context: Context,
+    context: Context | ContextValues,
     fn: () => T | PromiseLike<T>,
-    options: ActorOptions = {},
+    options: ActorOptions = NO_OPTIONS,
   ) {
     this.loop = loop;
-    this.context = context;
+    this.#context = context;
     this.#name = options.name;
     this.#onEnd = options.onEnd;
     this.#fn = fn;
-    this.scope = new ScopeNode(loop, parent, options);
+    this.scope = new ScopeNode(loop, parent);
     this.scope.owner = this;
     this.outcome = new Outcome<T>(this);
   }
 
   get actor(): Actor {
     return this as Actor;
+  }
+
+  get context(): Context {
+    if (!(this.#context instanceof Context)) {
+      this.#context = new Context(this.#context);
+    }
+    return this.#context;
   }
 
   get name(): string {
@@ -83,39 +93,49 @@ export class Actor<T = unknown> implements Frame, Job {
     return this.scope.cancel(error);
   }
 
-  /** The first step. A cancellation that came before it keeps it from beginning. */
+  /** Lets the actor begin, if it was held: called by the loop, in its turn. */
   run(): void {
-    if (this.state !== "created") return;
+    this.#open?.();
+  }
+
+  /**
+   * Keeps the actor from beginning until it is run. Called in its own frame: the
+   * promise remembers that, and the rest of the creator's async context.
+   */
+  hold(): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#open = resolve;
+    promise.then(() => this.begin());
+  }
+
+  /**
+   * The first step, in the actor's own frame. A cancellation that came before it
+   * keeps it from beginning.
+   */
+  begin(): void {
+    const fn = this.#fn;
+    if (fn === undefined) return;
+    this.#fn = undefined;
     const { struck } = this.scope;
     if (struck !== undefined) return this.#end(false, struck);
     this.state = "running";
     this.loop.observer?.started(this as Actor);
     try {
-      runIn(this, begin, this as Actor);
+      const result = fn();
+      if (!isThenable(result)) return this.#end(true, result);
+      // A task that is returned is awaited in here: it is joined.
+      result.then(
+        (value) => this.#end(true, value),
+        (error) => this.#end(false, error),
+      );
     } catch (error) {
       this.#end(false, error);
     }
   }
 
-  static {
-    begin = (actor) => {
-      const fn = actor.#fn as () => unknown;
-      actor.#fn = undefined;
-      const result = fn();
-      if (isThenable(result)) {
-        // A task that is returned is awaited in here: it is joined.
-        result.then(
-          (value) => actor.#end(true, value),
-          (error) => actor.#end(false, error),
-        );
-      } else actor.#end(true, result);
-    };
-  }
-
   #end(succeeded: boolean, value: unknown): void {
     const hasBegun = this.state === "running";
     this.state = "ended";
-    this.#fn = undefined;
     this.scope.exit();
     if (hasBegun) this.loop.observer?.ended(this as Actor);
     if (succeeded) this.outcome.resolve(value as T);

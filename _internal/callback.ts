@@ -1,4 +1,4 @@
-import { type Frame, runIn } from "./frame.ts";
+import { type Frame, snapshotIn } from "./frame.ts";
 import type { Job, JobKind } from "./job.ts";
 import type { Timer, TimerTarget } from "./timer_queue.ts";
 
@@ -7,11 +7,14 @@ export class Callback implements Job, TimerTarget {
   readonly when: number | undefined;
   timer: Timer | undefined = undefined;
   readonly #frame: Frame;
+  /** Enters the context in which the call was planned. */
+  readonly #enter: (fn: () => void) => void;
   #fn: (() => void) | undefined;
   #cancelled = false;
 
   constructor(frame: Frame, fn: () => void, when?: number) {
     this.#frame = frame;
+    this.#enter = snapshotIn(frame);
     this.#fn = fn;
     this.when = when;
   }
@@ -43,7 +46,7 @@ export class Callback implements Job, TimerTarget {
     this.#fn = undefined;
     if (fn === undefined) return;
     try {
-      runIn(this.#frame, fn);
+      this.#enter(fn);
     } catch (error) {
       this.#frame.loop.report({
         message: "A callback has thrown",

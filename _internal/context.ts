@@ -1,15 +1,18 @@
 /** Identifies a variable within a {@linkcode Context}. */
 export type VariableKey = object;
 
+/** The values of all variables at one moment. */
+export type ContextValues = ReadonlyMap<VariableKey, unknown>;
+
 /**
  * The values of context variables, as one task sees them.
  *
  * A copy is cheap: the values are shared until one side sets a variable.
  */
 export class Context {
-  #values: ReadonlyMap<VariableKey, unknown>;
+  #values: ContextValues;
 
-  constructor(values: ReadonlyMap<VariableKey, unknown> = new Map()) {
+  constructor(values: ContextValues = new Map()) {
     this.#values = values;
   }
 
@@ -33,6 +36,11 @@ export class Context {
     const values = new Map(this.#values);
     values.delete(key);
     this.#values = values;
+  }
+
+  /** All values at this moment: what a copy is made of. */
+  get values(): ContextValues {
+    return this.#values;
   }
 
   copy(): Context {

@@ -50,7 +50,7 @@ class DebugDoor implements Door {
 /** Switches debug mode. Jobs that the door has taken are still run by it. */
 export function setDebug(loop: EventLoop, state: "on" | "off"): void {
   loop.debug = state === "on";
-  // In virtual time no step takes long, and an observer orders the steps itself.
+  // Virtual time moves inside of a step only if the step says so.
   if (loop.observer !== undefined) return;
   if (loop.debug) loop.door ??= new DebugDoor(loop);
   else if (loop.door instanceof DebugDoor) loop.door = undefined;

@@ -22,6 +22,8 @@ export interface Clock {
   requestTurn(): void;
   /** Calls `fn` when what is under way has come to rest. */
   requestFence(fn: () => void): void;
+  /** Whether it is time for a turn, although there is more to do at once. */
+  turnIsDue(): boolean;
   /** Says that another timer has become the next one. */
   timersChanged(): void;
   /** Keeps the process alive until the function that comes back is called. */
@@ -55,8 +57,8 @@ export interface Observer {
   held(holds: ReadonlySet<Hold>): void;
 }
 
-/** How many ready waits in a row may go by before timers and I/O get a turn. */
-const TURN_BUDGET = 256;
+/** After how many ready waits or starts the clock is asked whether to give way. */
+const STEPS_PER_LOOK = 128;
 /** How long a failed task may stay unobserved before it is reported. */
 const UNOBSERVED_MS = 5000;
 
@@ -93,10 +95,10 @@ export class EventLoop implements ClockClient {
   readonly #deferred = new Ring<Job>();
   readonly #turns = new Ring<Job>();
   #draining = false;
-  /** How many drains there were without a pause. */
-  #drains = 0;
   #turnRequested = false;
-  #spent = 0;
+  #steps = 0;
+  /** Set while tasks wait for a turn of timers and I/O before they begin. */
+  #pause: Promise<void> | undefined;
   readonly #holds = new Set<Hold>();
   readonly #unobserved = new Ring<Unobserved>();
 
@@ -137,8 +139,13 @@ export class EventLoop implements ClockClient {
   /** Lets an uncontended success through: a place where a loop may choose. */
   pass<T>(promise: Promise<T>, frame: PassFrame): Promise<T> {
     // Callers that never have to wait must not starve timers and I/O.
-    if (++this.#spent >= TURN_BUDGET) return this.#giveWay(promise);
+    if (this.#mustGiveWay()) return this.#giveWay(promise);
     return this.door === undefined ? promise : this.door.pass(promise, frame);
+  }
+
+  /** Lets an actor begin in a microtask of its own, in the present context. */
+  beginSoon(actor: Actor): void {
+    queueMicrotask(() => this.#begin(actor));
   }
 
   /** Runs a job soon: first come, first served, before the next turn. */
@@ -167,10 +174,12 @@ export class EventLoop implements ClockClient {
 
   runTimers(): void {
     const now = this.clock.now();
+    // What is planned meanwhile comes in the next step, even if it is due at once.
+    const { planned } = this.timers;
     for (
-      let timer = this.timers.takeDue(now);
+      let timer = this.timers.takeDue(now, planned);
       timer !== undefined;
-      timer = this.timers.takeDue(now)
+      timer = this.timers.takeDue(now, planned)
     ) {
       if (this.door === undefined) timer.run();
       else this.door.push(timer);
@@ -246,25 +255,39 @@ export class EventLoop implements ClockClient {
       this.turn({
         kind: "turn",
         label: "a turn for timers and I/O",
-        run: () => {
-          this.#spent = 0;
-          resolve(promise);
-        },
+        run: () => resolve(promise),
       });
     });
+  }
+
+  /** Tasks that start tasks without end must not starve timers and I/O. */
+  #begin(actor: Actor): void {
+    if (this.#pause !== undefined) {
+      this.#pause.then(() => this.#begin(actor));
+      return;
+    }
+    if (this.#mustGiveWay()) {
+      this.#pause = new Promise((resolve) => {
+        this.clock.requestFence(() => {
+          this.#pause = undefined;
+          resolve();
+        });
+      });
+    }
+    actor.begin();
   }
 
   /** Runs what was there; what comes in meanwhile is for the next microtask. */
   #drain(): void {
     for (let n = this.#deferred.size; n > 0; n--) this.#deferred.shift()?.run();
-    if (this.#deferred.size === 0) {
-      this.#draining = false;
-      this.#drains = 0;
-    } else if (++this.#drains < TURN_BUDGET) {
-      queueMicrotask(() => this.#drain());
-    } else {
-      this.#drains = 0;
+    if (this.#deferred.size === 0) this.#draining = false;
+    else if (this.#mustGiveWay()) {
       this.clock.requestFence(() => this.#drain());
-    }
+    } else queueMicrotask(() => this.#drain());
+  }
+
+  /** Whether timers and I/O have waited long enough for those who never wait. */
+  #mustGiveWay(): boolean {
+    return ++this.#steps % STEPS_PER_LOOK === 0 && this.clock.turnIsDue();
   }
 }

@@ -38,6 +38,20 @@ export function enclosingFrame(): Frame | undefined {
   return storage.getStore();
 }
 
+/** The frame of a callback: the present context, and nothing else of the caller. */
+export function callbackFrame(): Frame {
+  const { loop, context } = currentFrame();
+  return rootFrame(loop, context.copy());
+}
+
+/**
+ * Remembers `frame`, and what else the present async context holds: the function
+ * that comes back calls another in there.
+ */
+export function snapshotIn(frame: Frame): (fn: () => void) => void {
+  return storage.run(frame, () => AsyncLocalStorage.snapshot());
+}
+
 /** Calls `fn` in `frame`. */
 export function runIn<A extends unknown[], R>(
   frame: Frame,

@@ -1,3 +1,4 @@
+import { isThenable } from "./check.ts";
 import { type Frame, runIn } from "./frame.ts";
 import { outcomeOf } from "./outcome.ts";
 import type { ScopeNode } from "./scope_node.ts";
@@ -13,20 +14,37 @@ export async function openScope<A, T>(
   fn: (argument: A) => T | PromiseLike<T>,
   argument: A,
 ): Promise<T> {
-  const inner = withScopeOf(frame, scope);
   try {
-    return await runIn(inner, callJoined, inner, fn, argument) as T;
+    return await callJoined(withScopeOf(frame, scope), fn, argument);
   } finally {
     scope.exit();
   }
 }
 
-function callJoined(
+/** Calls `fn` in `inner`, where a task or future that it returns is joined. */
+export function callJoined<A, T>(
   inner: Frame,
-  fn: (argument: never) => unknown,
+  fn: (argument: A) => T | PromiseLike<T>,
+  argument: A,
+): T | PromiseLike<T> {
+  return runIn(
+    inner,
+    joinResult,
+    inner,
+    fn as (argument: unknown) => unknown,
+    argument,
+  ) as T;
+}
+
+function joinResult(
+  inner: Frame,
+  fn: (argument: unknown) => unknown,
   argument: unknown,
 ): unknown {
-  const result = fn(argument as never);
+  const result = fn(argument);
+  if (result instanceof Promise || !isThenable(result)) return result;
   const outcome = outcomeOf(result);
-  return outcome === undefined ? result : outcome.join(inner);
+  if (outcome !== undefined) return outcome.join(inner);
+  // Anything else that is lazy begins in here as well.
+  return new Promise((resolve, reject) => result.then(resolve, reject));
 }

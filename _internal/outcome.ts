@@ -1,23 +1,23 @@
 import { Claim, type Line } from "./claim.ts";
 import { CancelledError } from "./errors.ts";
-import type { Unobserved } from "./event_loop.ts";
-import { type Frame, runIn } from "./frame.ts";
+import type { EventLoop, Unobserved } from "./event_loop.ts";
+import type { Frame } from "./frame.ts";
 import type { Job, JobKind } from "./job.ts";
 import { type Linked, LinkedList } from "./linked_list.ts";
 
 /** Where an outcome stands. `cancelled` means: failed with a `CancelledError`. */
 export type OutcomeState = "pending" | "done" | "failed" | "cancelled";
 
-/** Called once an outcome is there, in the context of whoever registered it. */
+/** Called once an outcome is there. */
 export class DoneCallback implements Linked<Waiter>, Job {
   prev: Waiter | undefined = undefined;
   next: Waiter | undefined = undefined;
-  readonly frame: Frame;
-  readonly fn: () => void;
+  readonly loop: EventLoop;
+  readonly #fn: () => void;
 
-  constructor(frame: Frame, fn: () => void) {
-    this.frame = frame;
-    this.fn = fn;
+  constructor(loop: EventLoop, fn: () => void) {
+    this.loop = loop;
+    this.#fn = fn;
   }
 
   get kind(): JobKind {
@@ -30,9 +30,9 @@ export class DoneCallback implements Linked<Waiter>, Job {
 
   run(): void {
     try {
-      runIn(this.frame, this.fn);
+      this.#fn();
     } catch (error) {
-      this.frame.loop.report({
+      this.loop.report({
         message: "A done callback has thrown",
         exception: error,
       });
@@ -136,11 +136,14 @@ export class Outcome<T> implements Line {
     return promise;
   }
 
-  /** Calls `fn` once the outcome is there; also if it is there already. */
-  subscribe(frame: Frame, fn: () => void): DoneCallback {
-    const callback = new DoneCallback(frame, fn);
+  /**
+   * Calls `fn` once the outcome is there; also if it is there already. It is called
+   * in no particular context.
+   */
+  subscribe(loop: EventLoop, fn: () => void): DoneCallback {
+    const callback = new DoneCallback(loop, fn);
     if (this.pending) (this.#waiters ??= new LinkedList()).push(callback);
-    else frame.loop.defer(callback);
+    else loop.defer(callback);
     return callback;
   }
 
@@ -197,7 +200,7 @@ export class Outcome<T> implements Line {
       waiter !== undefined;
       waiter = waiters.shift()
     ) {
-      if (waiter instanceof DoneCallback) waiter.frame.loop.defer(waiter);
+      if (waiter instanceof DoneCallback) waiter.loop.defer(waiter);
       else this.#tell(waiter);
     }
     return true;

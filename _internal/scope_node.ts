@@ -20,6 +20,8 @@ let strikeOne: (
 ) => void;
 let tellStruck: (node: ScopeNode, error: CancelledError) => void;
 
+const NO_OPTIONS: ScopeNodeOptions = {};
+
 /** What most scopes never need: it is made when it is. */
 class Rare {
   /** Set for a scope that hides cancellations from outside. */
@@ -64,7 +66,7 @@ export class ScopeNode implements TimerTarget {
   constructor(
     loop: EventLoop,
     parent: ScopeNode | undefined,
-    options: ScopeNodeOptions = {},
+    options: ScopeNodeOptions = NO_OPTIONS,
   ) {
     this.loop = loop;
     this.parent = parent?.live();
@@ -346,49 +348,4 @@ function strike(node: ScopeNode, error: CancelledError): void {
   for (const node of aborts) {
     if (node.struck !== undefined) tellStruck(node, node.struck);
   }
-}
-
-/** How many refused waits in a row look like a loop that swallows them. */
-const MAX_REFUSALS = 100;
-
-/**
- * Refuses a wait, since its scope is struck already.
- *
- * A loop that catches and waits again would spin for ever without giving way:
- * after a number of refusals the rejection takes a real turn, and is reported.
- */
-export function refuse(
-  scope: ScopeNode,
-  error: CancelledError,
-  what: string,
-): Promise<never> {
-  const { loop } = scope;
-  const refusals = scope.countRefusal();
-  if (loop.debug && refusals === 1) {
-    loop.report({
-      message:
-        `Cannot ${what} in a cancelled scope: wrap cleanup in uncancellable()`,
-      exception: error,
-    });
-  }
-  if (refusals < MAX_REFUSALS) return quietly(Promise.reject(error));
-  if (refusals === MAX_REFUSALS) {
-    loop.report({
-      message: `Cannot ${what}: the scope ${
-        JSON.stringify(scope.title)
-      } was cancelled, and ${MAX_REFUSALS} waits in it have swallowed that`,
-      exception: error,
-    });
-  }
-  return quietly(
-    new Promise((_, reject) => {
-      loop.turn({ kind: "turn", label: what, run: () => reject(error) });
-    }),
-  );
-}
-
-/** A wait that is dropped must not end the process since it was refused. */
-function quietly(refused: Promise<never>): Promise<never> {
-  refused.catch(() => {});
-  return refused;
 }

@@ -1,23 +1,5 @@
 import type { Claim } from "./claim.ts";
-import type { Frame } from "./frame.ts";
 import { type Linked, LinkedList } from "./linked_list.ts";
-import { refuse } from "./scope_node.ts";
-
-/**
- * Why a wait must not begin, as a rejection; `undefined` if it may.
- *
- * It is asked before anything changes: a refused wait has no effect.
- */
-export function refusal(
-  frame: Frame,
-  doing: string,
-  signal?: AbortSignal,
-): Promise<never> | undefined {
-  const scope = frame.scope.live();
-  if (scope.struck !== undefined) return refuse(scope, scope.struck, doing);
-  if (signal?.aborted) return Promise.reject(signal.reason);
-  return undefined;
-}
 
 /** One thing to be told when a foreign signal aborts. */
 class Listener implements Linked<Listener> {

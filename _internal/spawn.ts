@@ -1,7 +1,7 @@
 import { Actor, type ActorOptions } from "./actor.ts";
 import type { Context } from "./context.ts";
 import { ScopeClosedError } from "./errors.ts";
-import { currentFrame, type Frame } from "./frame.ts";
+import { currentFrame, type Frame, runIn } from "./frame.ts";
 import type { ScopeNode } from "./scope_node.ts";
 
 /** How an actor begins. */
@@ -21,7 +21,7 @@ export function spawn<T>(
   options: SpawnOptions = {},
 ): Actor<T> {
   const { loop } = parent;
-  const context = options.context ?? currentFrame().context.copy();
+  const context = options.context ?? currentFrame().context.values;
   if (loop.closed) {
     throw new ScopeClosedError(
       "Cannot start a task: the run that it belongs to has ended",
@@ -29,9 +29,20 @@ export function spawn<T>(
   }
   const actor = new Actor<T>(loop, parent, context, fn, options);
   if (loop.debug) actor.createdAt = creationSite();
-  if (options.eager) actor.run();
-  else if (!options.held) loop.defer(actor as Actor);
+  // It begins in its own frame, and in what else its creator's context holds.
+  runIn(actor, start, actor as Actor, options);
   return actor;
+}
+
+function start(actor: Actor, options: SpawnOptions): void {
+  const { loop } = actor;
+  if (options.eager) actor.begin();
+  else if (options.held) actor.hold();
+  else if (loop.door === undefined) loop.beginSoon(actor);
+  else {
+    actor.hold();
+    loop.defer(actor);
+  }
 }
 
 /** The frame of `frame`, in another scope. */

@@ -16,6 +16,9 @@ export function nextRealTurn(fn: () => void): void {
   setImmediate(fn);
 }
 
+/** How long those who never wait may go on without a turn. */
+const MAX_TURN_MS = 2;
+
 /** The longest wait that a native timer can do; longer ones go in pieces. */
 const MAX_NATIVE_MS = 2 ** 31 - 1;
 
@@ -31,6 +34,8 @@ export class SystemClock implements Clock {
   /** Invariant: when the native timer fires; `Infinity` if there is none. */
   #armed = Infinity;
   #adjusting = false;
+  /** When a turn was due for the last time. */
+  #turnAt = 0;
 
   attach(client: ClockClient): void {
     this.#client = client;
@@ -46,6 +51,13 @@ export class SystemClock implements Clock {
 
   requestFence(fn: () => void): void {
     setImmediate(fn);
+  }
+
+  turnIsDue(): boolean {
+    const time = now();
+    if (time - this.#turnAt < MAX_TURN_MS) return false;
+    this.#turnAt = time;
+    return true;
   }
 
   timersChanged(): void {

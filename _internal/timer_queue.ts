@@ -121,10 +121,16 @@ export class TimerQueue {
     return this.#add(when - this.#now(), when, target, options);
   }
 
-  /** Takes out the next timer that is due at `now`. */
-  takeDue(now: number): Timer | undefined {
+  /** How many timers there ever were. */
+  get planned(): number {
+    return this.#seq;
+  }
+
+  /** Takes out the next timer that is due at `now`, among the first `planned`. */
+  takeDue(now: number, planned: number): Timer | undefined {
     const timer = this.#heap[0]?.head;
     if (timer === undefined || timer.when > now) return undefined;
+    if (timer.seq >= planned) return undefined;
     this.#unlink(timer);
     return timer;
   }
@@ -140,7 +146,7 @@ export class TimerQueue {
     if (timer.list === undefined) return;
     const wasNext = timer.list.heapIndex === 0 && timer.prev === undefined;
     this.#unlink(timer);
-    if (wasNext) this.#onChange();
+    if (wasNext || this.busy === 0) this.#onChange();
   }
 
   #add(
@@ -158,6 +164,7 @@ export class TimerQueue {
     const timer = new Timer(when, this.#seq++, target, list, idle);
     this.#size++;
     if (idle) this.#idle++;
+    else if (this.busy === 1) this.#onChange();
     let place = list.tail;
     // Only rounding can make an older timer of the same duration due later.
     while (place !== undefined && place.when > when) place = place.prev;

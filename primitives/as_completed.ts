@@ -27,7 +27,7 @@ import {
   outcomeOf,
 } from "../_internal/outcome.ts";
 import { Ring } from "../_internal/ring.ts";
-import { refusal } from "../_internal/signal.ts";
+import { refusal } from "../_internal/refuse.ts";
 import type { Timer } from "../_internal/timer_queue.ts";
 import { abortable } from "./checkpoint.ts";
 import type { Future } from "./future.ts";
@@ -136,7 +136,7 @@ export class AsCompleted<T> {
     const frame = currentFrame();
     for (const handle of handles) {
       const outcome = outcomeOf(handle) as Outcome<unknown>;
-      const callback = outcome.subscribe(frame, () => {
+      const callback = outcome.subscribe(frame.loop, () => {
         this.#watched.delete(outcome);
         this.#add(handle);
       });

@@ -15,7 +15,8 @@
 import { Claim } from "../_internal/claim.ts";
 import { currentFrame } from "../_internal/frame.ts";
 import { isThenable, show } from "../_internal/check.ts";
-import { linkSignal, refusal } from "../_internal/signal.ts";
+import { refusal } from "../_internal/refuse.ts";
+import { linkSignal } from "../_internal/signal.ts";
 
 const DONE: Promise<void> = Promise.resolve();
 

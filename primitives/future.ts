@@ -13,6 +13,7 @@
  */
 import { cancellationOf } from "../_internal/cancellation.ts";
 import { checkFunction, isThenable, show } from "../_internal/check.ts";
+import { DoneCallbacks } from "../_internal/done_callbacks.ts";
 import type { CancelledError } from "../_internal/errors.ts";
 import { InvalidStateError } from "../_internal/errors.ts";
 import type { EventLoop } from "../_internal/event_loop.ts";
@@ -61,7 +62,7 @@ export interface FutureOptions {
 export class Future<T> implements PromiseLike<T> {
   readonly #pledge: Pledge<T>;
   readonly #loop: EventLoop = currentFrame().loop;
-  #callbacks: Map<unknown, object[]> | undefined;
+  #callbacks: DoneCallbacks<Future<T>> | undefined;
 
   static {
     makePrintable(this.prototype);
@@ -76,7 +77,7 @@ export class Future<T> implements PromiseLike<T> {
     if (onCancel !== undefined) {
       checkFunction(onCancel, "create a future", "onCancel");
     }
-    this.#pledge = new Pledge(name, onCancel);
+    this.#pledge = new Pledge(name, this.#loop, onCancel);
   }
 
   /** How reports call the future. */
@@ -174,17 +175,11 @@ export class Future<T> implements PromiseLike<T> {
    * @param fn What to call; it receives the future.
    */
   addDoneCallback(fn: (future: Future<T>) => void): void {
-    checkFunction(fn, "add a callback");
-    const { loop, context } = currentFrame();
-    const frame = {
-      loop,
-      scope: loop.root,
-      actor: undefined,
-      context: context.copy(),
-    };
-    const callback = this.#pledge.outcome.subscribe(frame, () => fn(this));
-    const callbacks = this.#callbacks ??= new Map();
-    callbacks.set(fn, [...callbacks.get(fn) ?? [], callback]);
+    (this.#callbacks ??= new DoneCallbacks()).add(
+      this.#pledge.outcome,
+      this,
+      fn,
+    );
   }
 
   /**
@@ -194,9 +189,7 @@ export class Future<T> implements PromiseLike<T> {
    * @returns How many there were.
    */
   removeDoneCallback(fn: (future: Future<T>) => void): number {
-    const meant = this.#callbacks?.get(fn) ?? [];
-    this.#callbacks?.delete(fn);
-    return this.#pledge.outcome.unsubscribe((c) => meant.includes(c));
+    return this.#callbacks?.remove(this.#pledge.outcome, fn) ?? 0;
   }
 
   /**
@@ -268,13 +261,16 @@ export class Future<T> implements PromiseLike<T> {
 class Pledge<T> implements Producer {
   readonly name: string;
   readonly outcome: Outcome<T> = new Outcome<T>(this);
+  readonly #loop: EventLoop;
   readonly #onCancel: ((error: CancelledError) => boolean) | undefined;
 
   constructor(
     name: string,
+    loop: EventLoop,
     onCancel: ((error: CancelledError) => boolean) | undefined,
   ) {
     this.name = name;
+    this.#loop = loop;
     this.#onCancel = onCancel;
   }
 
@@ -283,8 +279,15 @@ class Pledge<T> implements Producer {
   }
 
   cancelWith(error: CancelledError): boolean {
-    return this.#onCancel === undefined
-      ? this.outcome.reject(error)
-      : this.#onCancel(error);
+    if (this.#onCancel === undefined) return this.outcome.reject(error);
+    try {
+      return this.#onCancel(error);
+    } catch (exception) {
+      this.#loop.report({
+        message: 'The function "onCancel" of a future has thrown',
+        exception,
+      });
+      return this.outcome.reject(error);
+    }
   }
 }

@@ -21,7 +21,7 @@ import {
 } from "../_internal/entries.ts";
 import type { CancelledError } from "../_internal/errors.ts";
 import { currentFrame } from "../_internal/frame.ts";
-import type { Outcome } from "../_internal/outcome.ts";
+import { type Outcome, outcomeOf } from "../_internal/outcome.ts";
 import { Future } from "./future.ts";
 
 export type { Entry, EntryValue } from "../_internal/entries.ts";
@@ -104,6 +104,8 @@ export function gather<const E extends Entries>(
   const names = namesOf(entries);
   const list = Object.values(entries) as Entry<unknown>[];
   for (const entry of list) checkEntry(entry, "gather");
+  const { struck } = currentFrame().scope.live();
+  if (struck !== undefined) return giveUp(list, struck) as Future<never>;
   const outcomes = list.map(beginEntry);
   return collect(outcomes, { returnExceptions, names }) as Future<Gathered<E>>;
 }
@@ -133,7 +135,7 @@ function collect(outcomes: Outcome<unknown>[], shape: Shape): Future<unknown> {
   const frame = currentFrame();
   for (const outcome of outcomes) {
     outcome.observe();
-    outcome.subscribe(frame, () => {
+    outcome.subscribe(frame.loop, () => {
       left--;
       if (future.done) return;
       if (outcome.state !== "done" && !shape.returnExceptions) {
@@ -142,6 +144,17 @@ function collect(outcomes: Outcome<unknown>[], shape: Shape): Future<unknown> {
     });
   }
   if (left === 0) finish();
+  return future;
+}
+
+/** In a cancelled scope nothing begins, and what is under way is cancelled. */
+function giveUp(
+  entries: Entry<unknown>[],
+  struck: CancelledError,
+): Future<unknown> {
+  for (const entry of entries) outcomeOf(entry)?.cancel(struck);
+  const future = new Future<unknown>({ name: "gather" });
+  future.setException(struck);
   return future;
 }
 

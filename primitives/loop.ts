@@ -14,7 +14,7 @@
 import { checkFunction, type Duration, toMs } from "../_internal/check.ts";
 import { newEventLoop, setLoopMaker } from "../_internal/loop_policy.ts";
 import type { EventLoop } from "../_internal/event_loop.ts";
-import { currentFrame, type Frame } from "../_internal/frame.ts";
+import { currentFrame, type Frame, rootFrame } from "../_internal/frame.ts";
 import { Callback } from "../_internal/callback.ts";
 import { setDebug } from "../_internal/debug_door.ts";
 import { type ExceptionContext, reportToConsole } from "../_internal/report.ts";
@@ -151,7 +151,7 @@ export class Loop {
    */
   callSoon<A extends unknown[]>(fn: (...args: A) => void, ...args: A): Handle {
     checkFunction(fn, "plan a call");
-    const callback = new Callback(this.#callbackFrame(), () => fn(...args));
+    const callback = new Callback(this.#frame(), () => fn(...args));
     this.#core.turn(callback);
     return callback;
   }
@@ -260,7 +260,7 @@ export class Loop {
   }
 
   #plan(when: number, ms: number | undefined, fn: () => void): Handle {
-    const callback = new Callback(this.#callbackFrame(), fn, when);
+    const callback = new Callback(this.#frame(), fn, when);
     // What is due never needs no timer.
     if (when === Infinity) return callback;
     const { timers } = this.#core;
@@ -271,10 +271,8 @@ export class Loop {
   }
 
   /** Callbacks keep the context of who plans them, and nothing else. */
-  #callbackFrame(): Frame {
-    const loop = this.#core;
-    const context = currentFrame().context.copy();
-    return { loop, scope: loop.root, actor: undefined, context };
+  #frame(): Frame {
+    return rootFrame(this.#core, currentFrame().context.copy());
   }
 }
 

@@ -16,7 +16,8 @@ import { Claim, ClaimList } from "../_internal/claim.ts";
 import { InvalidStateError } from "../_internal/errors.ts";
 import { currentFrame } from "../_internal/frame.ts";
 import { Ring } from "../_internal/ring.ts";
-import { linkSignal, refusal } from "../_internal/signal.ts";
+import { refusal } from "../_internal/refuse.ts";
+import { linkSignal } from "../_internal/signal.ts";
 
 /** Options of {@linkcode Queue}. */
 export interface QueueOptions {

@@ -12,7 +12,7 @@
  * @module
  */
 import type { Actor } from "../_internal/actor.ts";
-import { cancellationOf } from "../_internal/cancellation.ts";
+import { cancellationOf, cancelScope } from "../_internal/cancellation.ts";
 import { checkFunction, type Duration, toMs } from "../_internal/check.ts";
 import { InvalidStateError, ScopeClosedError } from "../_internal/errors.ts";
 import type { EventLoop } from "../_internal/event_loop.ts";
@@ -22,6 +22,7 @@ import {
   rootFrame,
   runIn,
 } from "../_internal/frame.ts";
+import type { ScopeNode } from "../_internal/scope_node.ts";
 import { spawn } from "../_internal/spawn.ts";
 import { type ExceptionHandler, Loop, newLoop } from "./loop.ts";
 
@@ -73,6 +74,11 @@ export class Runner implements AsyncDisposable {
   readonly #graceMs: number;
   readonly #context = currentFrame().context.copy();
   #main: Actor | undefined;
+  /** How the run that is under way was cancelled, if it was. */
+  #cancelled: { readonly reason: unknown } | undefined;
+  #onCancel: () => void = () => {};
+  /** Tasks that have outlived their grace, and were reported. */
+  readonly #givenUp = new WeakSet<Actor>();
 
   /** Creates a runner with a loop of its own. */
   constructor(options: RunnerOptions = {}) {
@@ -130,20 +136,25 @@ export class Runner implements AsyncDisposable {
     } finally {
       this.#core.running--;
       this.#main = undefined;
+      this.#cancelled = undefined;
       release();
     }
   }
 
   /**
-   * Cancels the run that is under way, if there is one.
+   * Cancels the run that is under way, if there is one. What it leaves behind is
+   * cancelled, too, whatever `leftovers` says.
    *
    * @param reason What to tell those who are cancelled.
    * @returns `false` if nothing runs, or it was cancelled before.
    */
   cancel(reason?: unknown): boolean {
-    const scope = this.#main?.scope;
-    if (scope === undefined) return false;
-    return scope.cancel(cancellationOf(scope, reason, { kind: "shutdown" }));
+    const main = this.#main;
+    if (main === undefined || this.#cancelled !== undefined) return false;
+    this.#cancelled = { reason };
+    cancelScope(main.scope, reason, { kind: "shutdown" });
+    this.#onCancel();
+    return true;
   }
 
   /**
@@ -190,23 +201,25 @@ export class Runner implements AsyncDisposable {
   /** Sees all tasks that are left to their end, and tells of failures. */
   async #end(): Promise<void> {
     const core = this.#core;
-    let left = leftoversOf(core);
-    if (this.#leftovers === "cancel") {
-      for (const { scope } of left) {
-        scope.cancel(cancellationOf(scope, undefined, { kind: "shutdown" }));
-      }
+    if (this.#leftovers === "wait" && this.#cancelled === undefined) {
+      await Promise.race([
+        this.#allGone(Infinity),
+        new Promise<void>((resolve) => this.#onCancel = resolve),
+      ]);
     }
-    const graceMs = this.#leftovers === "cancel" ? this.#graceMs : Infinity;
-    const limit = core.time() + graceMs;
-    while (left.length > 0 && core.time() < limit) {
-      await settledBefore(left, limit);
-      left = leftoversOf(core);
+    const limit = core.time() + this.#graceMs;
+    for (const { scope } of this.#unfinished()) {
+      if (isProtected(scope)) continue;
+      cancelScope(scope, this.#cancelled?.reason, { kind: "shutdown" });
     }
+    await this.#allGone(limit);
+    const left = this.#unfinished();
+    for (const actor of left) this.#givenUp.add(actor);
     if (left.length > 0) {
       const names = left.map((actor) => `"${actor.name}"`).join(", ");
       core.report({
         message:
-          `Cannot wait longer for ${names}: the grace of ${graceMs} ms is over`,
+          `Cannot wait longer for ${names}: the grace of ${this.#graceMs} ms is over`,
       });
     }
     core.reportUnobserved();
@@ -214,20 +227,39 @@ export class Runner implements AsyncDisposable {
     const { root } = core;
     core.renewRoot(cancellationOf(root, undefined, { kind: "shutdown" }));
   }
+
+  /** The tasks that have not ended, but for those that were given up before. */
+  #unfinished(): Actor[] {
+    const left: Actor[] = [];
+    for (const { owner } of this.#core.root.descendants()) {
+      if (owner === undefined || owner.state === "ended") continue;
+      if (!this.#givenUp.has(owner)) left.push(owner);
+    }
+    return left;
+  }
+
+  /** Waits until no task is left, or the loop's time is `limit`. */
+  async #allGone(limit: number): Promise<void> {
+    let left = this.#unfinished();
+    while (left.length > 0 && this.#core.time() < limit) {
+      await settledBefore(left, limit);
+      left = this.#unfinished();
+    }
+  }
 }
 
-function leftoversOf(core: EventLoop): Actor[] {
-  const left: Actor[] = [];
-  for (const { owner } of core.root.descendants()) {
-    if (owner !== undefined && owner.state !== "ended") left.push(owner);
+/** Whether a scope belongs to cleanup, which has a grace of its own. */
+function isProtected(scope: ScopeNode): boolean {
+  for (let s: ScopeNode | undefined = scope; s !== undefined; s = s.parent) {
+    if (s.uncancellable) return true;
   }
-  return left;
+  return false;
 }
 
 /** Waits for the end of an actor, without being a wait of the loop. */
 function settled(actor: Actor): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  actor.outcome.subscribe(rootFrame(actor.loop), resolve);
+  actor.outcome.subscribe(actor.loop, resolve);
   return promise;
 }
 

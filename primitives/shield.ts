@@ -45,7 +45,7 @@ export function shield<T>(entry: Entry<T>): Future<T> {
   checkEntry(entry, "shield");
   const outcome = beginEntry(entry);
   const future = new Future<T>({ name: `shield of ${outcome.label}` });
-  outcome.subscribe(currentFrame(), () => {
+  outcome.subscribe(currentFrame().loop, () => {
     if (future.done) return;
     outcome.observe();
     if (outcome.state === "done") future.setResult(outcome.value as never);

@@ -14,7 +14,8 @@ import { Claim, type Line } from "../_internal/claim.ts";
 import type { CancelledError } from "../_internal/errors.ts";
 import { currentFrame, type Frame } from "../_internal/frame.ts";
 import type { Job, JobKind } from "../_internal/job.ts";
-import { linkSignal, refusal } from "../_internal/signal.ts";
+import { refusal } from "../_internal/refuse.ts";
+import { linkSignal } from "../_internal/signal.ts";
 
 export type { Duration } from "../_internal/check.ts";
 

@@ -17,6 +17,7 @@ import { checkFunction } from "../_internal/check.ts";
 import { Claim, UNTIL_GONE } from "../_internal/claim.ts";
 import { DeadlockError, InvalidStateError } from "../_internal/errors.ts";
 import { currentFrame } from "../_internal/frame.ts";
+import { DoneCallbacks } from "../_internal/done_callbacks.ts";
 import { type Outcome, registerOutcome } from "../_internal/outcome.ts";
 import { makePrintable } from "../_internal/printable.ts";
 import { spawn, withScopeOf } from "../_internal/spawn.ts";
@@ -78,7 +79,7 @@ export type TaskOutcome<T> =
  */
 export class Task<T> implements PromiseLike<T>, AsyncDisposable {
   readonly #actor: Actor<T>;
-  #callbacks: Map<unknown, object[]> | undefined;
+  #callbacks: DoneCallbacks<Task<T>> | undefined;
 
   static {
     makePrintable(this.prototype);
@@ -197,17 +198,11 @@ export class Task<T> implements PromiseLike<T>, AsyncDisposable {
    * @param fn What to call; it receives the task.
    */
   addDoneCallback(fn: (task: Task<T>) => void): void {
-    checkFunction(fn, "add a callback");
-    const { loop, context } = currentFrame();
-    const frame = {
-      loop,
-      scope: loop.root,
-      actor: undefined,
-      context: context.copy(),
-    };
-    const callback = this.#actor.outcome.subscribe(frame, () => fn(this));
-    const callbacks = this.#callbacks ??= new Map();
-    callbacks.set(fn, [...callbacks.get(fn) ?? [], callback]);
+    (this.#callbacks ??= new DoneCallbacks()).add(
+      this.#actor.outcome,
+      this,
+      fn,
+    );
   }
 
   /**
@@ -217,9 +212,7 @@ export class Task<T> implements PromiseLike<T>, AsyncDisposable {
    * @returns How many there were.
    */
   removeDoneCallback(fn: (task: Task<T>) => void): number {
-    const meant = this.#callbacks?.get(fn) ?? [];
-    this.#callbacks?.delete(fn);
-    return this.#actor.outcome.unsubscribe((c) => meant.includes(c));
+    return this.#callbacks?.remove(this.#actor.outcome, fn) ?? 0;
   }
 
   /**
@@ -273,7 +266,7 @@ export class Task<T> implements PromiseLike<T>, AsyncDisposable {
     const claim = new Claim<T>(frame, outcome);
     claim.line = UNTIL_GONE;
     const promise = claim.wait();
-    outcome.subscribe(frame, () => {
+    outcome.subscribe(frame.loop, () => {
       if (outcome.state === "done") claim.grant(outcome.value as T);
       else claim.fail(outcome.value);
     });
@@ -307,7 +300,7 @@ export class Task<T> implements PromiseLike<T>, AsyncDisposable {
     const claim = new Claim<void>(currentFrame(), outcome);
     claim.line = UNTIL_GONE;
     outcome.observe();
-    outcome.subscribe(currentFrame(), () => claim.grant());
+    outcome.subscribe(currentFrame().loop, () => claim.grant());
     await claim.wait();
   }
 

@@ -15,103 +15,50 @@
  * @module
  */
 import type { Actor } from "../_internal/actor.ts";
-import { cancellationOf, cancelScope } from "../_internal/cancellation.ts";
+import { cancelScope } from "../_internal/cancellation.ts";
 import {
   checkCount,
   checkFunction,
-  type Duration,
   isThenable,
   show,
   toLimitMs,
 } from "../_internal/check.ts";
-import { Claim, ClaimList } from "../_internal/claim.ts";
 import {
   CancelledError,
   InvalidStateError,
   ScopeClosedError,
 } from "../_internal/errors.ts";
 import { currentFrame, type Frame, runIn } from "../_internal/frame.ts";
-import { Nursery } from "../_internal/nursery.ts";
+import { callJoined } from "../_internal/open_scope.ts";
 import { Outcome, outcomeOf } from "../_internal/outcome.ts";
-import { Ring } from "../_internal/ring.ts";
-import { refusal } from "../_internal/signal.ts";
+import { refusal } from "../_internal/refuse.ts";
 import { spawn, withScopeOf } from "../_internal/spawn.ts";
+import { Members } from "./_members.ts";
+import { Seats } from "./_seats.ts";
+import type {
+  GroupEntries,
+  GroupOutcomes,
+  GroupResult,
+  GroupValues,
+  StartStatus,
+  TaskGroupAllOptions,
+  TaskGroupOptions,
+  WaitAllOptions,
+} from "./_task_group_types.ts";
 import { Context } from "./context_var.ts";
 import { type CreateTaskOptions, Task, type TaskOutcome } from "./task.ts";
 import { timeout } from "./timeout.ts";
-import { TaskGroupError } from "./task_group_error.ts";
 
-/** Options of {@linkcode TaskGroup}. */
-export interface TaskGroupOptions {
-  /** How reports and cancellations call the group. */
-  name?: string;
-  /**
-   * How many members run at once; more wait for their turn.
-   *
-   * @default {Infinity}
-   */
-  limit?: number;
-  /**
-   * Makes the group a supervisor: a member that fails is told to this function,
-   * and to nobody else.
-   */
-  onChildError?: (error: unknown, task: Task<unknown> | undefined) => void;
-  /**
-   * Forgets members as they end, for groups that live long: `waitAll` and
-   * `results` give nothing.
-   *
-   * @default {false}
-   */
-  discard?: boolean;
-}
-
-/** Options of {@linkcode TaskGroup.waitAll}. */
-export interface WaitAllOptions {
-  /**
-   * How long to wait; after that all members are cancelled.
-   *
-   * @default {null}
-   */
-  timeoutMs?: Duration | null;
-}
-
-/** A member that has ended, and how; see {@linkcode TaskGroup.results}. */
-export type GroupResult = TaskOutcome<unknown> & {
-  /** The member. */
-  readonly task: Task<unknown>;
-};
-
-/** What a function that is started with {@linkcode TaskGroup.start} receives. */
-export interface StartStatus<S> {
-  /** Says that the start is done, and hands over what the starter waits for. */
-  started(value: S): void;
-}
-
-/** Several functions: a list, or a record whose names the results keep. */
-export type GroupEntries =
-  | readonly (() => unknown)[]
-  | { readonly [name: string]: () => unknown };
-
-/** The results of functions, in their shape. */
-export type GroupValues<E extends GroupEntries> = {
-  -readonly [K in keyof E]: E[K] extends () => infer R ? Awaited<R> : never;
-};
-
-/** How functions ended, in their shape. */
-export type GroupOutcomes<E extends GroupEntries> = {
-  -readonly [K in keyof E]: E[K] extends () => infer R ? TaskOutcome<Awaited<R>>
-    : never;
-};
-
-/** Options of {@linkcode TaskGroup.all}. */
-export interface TaskGroupAllOptions {
-  /**
-   * Waits for all, and gives how each has ended, instead of the values.
-   *
-   * @default {false}
-   */
-  settle?: boolean;
-}
+export type {
+  GroupEntries,
+  GroupOutcomes,
+  GroupResult,
+  GroupValues,
+  StartStatus,
+  TaskGroupAllOptions,
+  TaskGroupOptions,
+  WaitAllOptions,
+} from "./_task_group_types.ts";
 
 /**
  * A group of tasks, in a scope of their own.
@@ -137,26 +84,8 @@ export interface TaskGroupAllOptions {
  * ```
  */
 export class TaskGroup implements AsyncDisposable {
-  readonly #nursery: Nursery;
-  readonly #frame: Frame;
-  readonly #limit: number;
-  readonly #onChildError: TaskGroupOptions["onChildError"];
-  readonly #name: string | undefined;
-  /** All members that were made by `createTask`, in the order of creation. */
-  readonly #kept: Actor[] | undefined;
-  /** Those of them that have ended, until `results` gives them. */
-  readonly #unread = new Ring<Actor>();
-  readonly #readers = new ClaimList();
-  /** Members for whom there was no slot yet, in the order of creation. */
-  readonly #held = new Set<Actor>();
-  /** Members that ended before they got a slot. */
-  readonly #unbegun = new WeakSet<Actor>();
-  readonly #slots = new ClaimList();
-  readonly #errors: unknown[] = [];
-  /** Members that nobody waits for. */
-  #background: Nursery | undefined;
-  #running = 0;
-  #ended = false;
+  readonly #members: Members;
+  readonly #seats: Seats;
 
   /** Creates a group that is kept in a field; its scope is below the present one. */
   constructor(options: TaskGroupOptions = {}) {
@@ -173,12 +102,14 @@ export class TaskGroup implements AsyncDisposable {
       checkFunction(onChildError, "create a group", "onChildError");
     }
     const outer = currentFrame();
-    this.#name = name;
-    this.#limit = limit;
-    this.#onChildError = onChildError;
-    this.#kept = discard ? undefined : [];
-    this.#nursery = new Nursery(outer, { name });
-    this.#frame = withScopeOf(outer, this.#nursery.node);
+    this.#members = new Members(outer, name, {
+      kept: discard ? undefined : [],
+      onError: onChildError === undefined
+        ? undefined
+        : (error, actor) =>
+          onChildError(error, actor === undefined ? undefined : Task.of(actor)),
+    });
+    this.#seats = new Seats(outer.loop, limit);
   }
 
   /**
@@ -274,22 +205,22 @@ export class TaskGroup implements AsyncDisposable {
 
   /** The name of the group; empty if it was given none. */
   get name(): string {
-    return this.#name ?? "";
+    return this.#members.name ?? "";
   }
 
   /** How many members have not ended. */
   get size(): number {
-    return this.#nursery.live + (this.#background?.live ?? 0);
+    return this.#members.size;
   }
 
   /** How many members run at once at most. */
   get limit(): number {
-    return this.#limit;
+    return this.#seats.limit;
   }
 
   /** Whether the group was cancelled: by itself, by a failure, or from outside. */
   get cancelled(): boolean {
-    return this.#nursery.node.struck !== undefined;
+    return this.#members.node.struck !== undefined;
   }
 
   /**
@@ -312,18 +243,18 @@ export class TaskGroup implements AsyncDisposable {
     checkFunction(fn, "create a task");
     this.#mustBeOpen("create a task");
     const { name, context, eager = false } = options;
-    const free = this.#running < this.#limit;
-    this.#nursery.entered();
-    if (free) this.#running++;
-    const actor = spawn<T>(this.#nursery.node, fn, {
+    const { free } = this.#seats;
+    this.#members.nursery.entered();
+    if (free) this.#seats.take();
+    const actor = spawn<T>(this.#members.node, fn, {
       name,
       eager: eager && free,
       held: !free,
       context: context === undefined ? undefined : Context.storeOf(context),
       onEnd: this.#onEnd,
     });
-    if (!free) this.#hold(actor as Actor);
-    this.#kept?.push(actor as Actor);
+    if (!free) this.#seats.hold(actor as Actor);
+    this.#members.kept?.push(actor as Actor);
     return Task.of(actor);
   }
 
@@ -342,7 +273,7 @@ export class TaskGroup implements AsyncDisposable {
     options: Omit<CreateTaskOptions, "scope"> = {},
   ): Task<T> | undefined {
     checkFunction(fn, "create a task");
-    if (this.#running >= this.#limit) return undefined;
+    if (!this.#seats.free) return undefined;
     return this.createTask(fn, options);
   }
 
@@ -358,21 +289,25 @@ export class TaskGroup implements AsyncDisposable {
    */
   go(fn: () => unknown): void {
     if (typeof fn !== "function") checkFunction(fn, "start a member");
-    if (this.#ended) this.#mustBeOpen("start a member");
+    if (this.#members.ended) this.#mustBeOpen("start a member");
     const frame = currentFrame();
-    const { node } = this.#nursery;
+    const { node } = this.#members;
     let result: unknown;
     try {
-      result = frame.scope === node
-        ? fn()
-        : runIn(withScopeOf(frame, node), fn);
+      const inner = frame.scope === node ? frame : withScopeOf(frame, node);
+      result = inner === frame ? fn() : runIn(inner, fn);
+      if (!(result instanceof Promise)) {
+        result = outcomeOf(result)?.join(inner) ?? result;
+      }
     } catch (error) {
-      if (!(error instanceof CancelledError)) this.#fail(error, undefined);
+      if (!(error instanceof CancelledError)) {
+        this.#members.fail(error, undefined);
+      }
       return;
     }
     if (!isThenable(result)) return;
-    this.#nursery.entered();
-    this.#running++;
+    this.#members.nursery.entered();
+    this.#seats.take();
     result.then(this.#goDone, this.#goFailed);
   }
 
@@ -394,9 +329,7 @@ export class TaskGroup implements AsyncDisposable {
     checkFunction(fn, "create a task");
     this.#mustBeOpen("create a task");
     const { name, context, eager } = options;
-    const nursery = this.#background ??= new Nursery(this.#frame, {
-      name: `background of ${this.#name ?? "a group"}`,
-    });
+    const nursery = this.#members.background;
     nursery.entered();
     return Task.of(
       spawn<T>(nursery.node, fn, {
@@ -404,7 +337,7 @@ export class TaskGroup implements AsyncDisposable {
         eager,
         context: context === undefined ? undefined : Context.storeOf(context),
         onEnd: (actor) => {
-          this.#judge(actor);
+          this.#members.judge(actor);
           nursery.left();
         },
       }),
@@ -438,8 +371,8 @@ export class TaskGroup implements AsyncDisposable {
       label: `the start of "${name ?? "a member"}"`,
       cancelWith: (error) => actor.scope.cancel(error),
     });
-    this.#nursery.entered();
-    this.#running++;
+    this.#members.nursery.entered();
+    this.#seats.take();
     const status = {
       started: (value: S): void => {
         if (!started.resolve({ value })) {
@@ -447,7 +380,7 @@ export class TaskGroup implements AsyncDisposable {
             `Cannot start ${actor.label} again: it has started`,
           );
         }
-        actor.scope.moveTo(this.#nursery.node);
+        actor.scope.moveTo(this.#members.node);
       },
     };
     const actor: Actor = spawn<unknown>(frame.scope, () => fn(status), {
@@ -455,8 +388,9 @@ export class TaskGroup implements AsyncDisposable {
       context: context === undefined ? undefined : Context.storeOf(context),
       onEnd: (actor) => {
         if (started.pending) endUnstarted(actor, started);
-        else this.#judge(actor);
-        this.#free();
+        else this.#members.judge(actor);
+        this.#seats.release();
+        this.#members.left();
       },
     });
     return (await started.join(frame)).value;
@@ -469,14 +403,8 @@ export class TaskGroup implements AsyncDisposable {
    */
   slot(): Promise<void> {
     const frame = currentFrame();
-    const refused = refusal(frame, "wait for a slot");
-    if (refused !== undefined) return refused;
-    if (this.#running < this.#limit) {
-      return frame.loop.pass(Promise.resolve(), frame);
-    }
-    const claim = new Claim<void>(frame, `a slot of group "${this.name}"`);
-    this.#slots.push(claim as Claim);
-    return claim.wait();
+    return refusal(frame, "wait for a slot") ??
+      this.#seats.wait(frame, this.name);
   }
 
   /**
@@ -496,13 +424,14 @@ export class TaskGroup implements AsyncDisposable {
     const ms = toLimitMs(timeoutMs, "wait for a group", "timeoutMs");
     const frame = currentFrame();
     try {
-      if (ms === Infinity) await this.#joinAll();
-      else await timeout(ms, () => this.#joinAll(), { label: this.name });
+      await timeout(ms, () => this.#members.join(currentFrame()), {
+        label: this.name,
+      });
     } finally {
-      await this.#leave(frame);
+      await this.#members.end(frame);
     }
-    this.#throwErrors();
-    return (this.#kept ?? []).map((actor) => actor.outcome)
+    this.#members.throwErrors();
+    return (this.#members.kept ?? []).map((actor) => actor.outcome)
       .filter((outcome) => outcome.state === "done")
       .map((outcome) => outcome.value);
   }
@@ -514,13 +443,14 @@ export class TaskGroup implements AsyncDisposable {
    * @returns `false` if the group was cancelled before, or has ended.
    */
   cancelAll(reason?: unknown): boolean {
-    return cancelScope(this.#nursery.node, reason);
+    return cancelScope(this.#members.node, reason);
   }
 
   /**
    * Gives the members as they end, until none is left.
    *
-   * Each is given once. Leaving the loop early cancels the others. A member that
+   * Each is given once. Leaving the loop early cancels the others, and leaves the
+   * group's own function alone. A member that
    * fails is given, too, and is the group's failure all the same.
    *
    * @returns What `for await` can go over.
@@ -528,24 +458,17 @@ export class TaskGroup implements AsyncDisposable {
   async *results(): AsyncGenerator<GroupResult, void, void> {
     let left = true;
     try {
-      for (;;) {
-        const actor = this.#unread.shift();
-        if (actor !== undefined) {
-          const task = Task.of(actor);
-          yield { task, ...howEnded(task) };
-        } else if (this.#nursery.live === 0) {
-          left = false;
-          return;
-        } else {
-          const frame = currentFrame();
-          await refusal(frame, "wait for the next result");
-          const claim = new Claim<void>(frame, "the next result");
-          this.#readers.push(claim as Claim);
-          await claim.wait();
-        }
+      for (
+        let next = await this.#members.next();
+        next !== undefined;
+        next = await this.#members.next()
+      ) {
+        const task = Task.of(next.actor);
+        yield { task, ...howEnded(task) };
       }
+      left = false;
     } finally {
-      if (left) this.cancelAll("its results are not wanted any more");
+      if (left) this.#members.cancelEach("its result is not wanted any more");
     }
   }
 
@@ -554,18 +477,17 @@ export class TaskGroup implements AsyncDisposable {
    * never rejects: what is lost by that is reported.
    */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#ended) return;
-    const { loop, live } = this.#nursery;
-    const lost = live;
+    if (this.#members.ended) return;
+    const { nursery: { loop, live: lost }, errors } = this.#members;
     this.cancelAll("the group was left");
-    await this.#leave(currentFrame());
+    await this.#members.end(currentFrame());
     if (lost > 0) {
       loop.report({
         message:
           `Cannot keep ${lost} tasks: the group was left without waitAll()`,
       });
     }
-    for (const error of this.#errors) {
+    for (const error of errors) {
       loop.report({
         message: "A task failed in a group that was left without waitAll()",
         exception: error,
@@ -580,168 +502,47 @@ export class TaskGroup implements AsyncDisposable {
     let value: T | undefined;
     let thrown: { error: unknown } | undefined;
     try {
-      value = await runIn(this.#frame, () => {
-        const result = fn(this);
-        const outcome = outcomeOf(result);
-        return outcome === undefined ? result : outcome.join(this.#frame);
-      }) as T;
+      value = await callJoined(this.#members.frame, fn, this);
     } catch (error) {
       thrown = { error };
-      // The body's error comes last, behind those of the members.
-      if (!(error instanceof CancelledError)) this.#cancelFor(error);
+      if (!(error instanceof CancelledError)) this.#members.cancelFor(error);
       else if (!this.cancelled) this.cancelAll("its function was cancelled");
     }
-    await this.#leave(outer);
+    await this.#members.end(outer);
+    // The body's error comes last, behind those of the members.
     if (thrown !== undefined && !(thrown.error instanceof CancelledError)) {
-      this.#errors.push(thrown.error);
+      this.#members.errors.push(thrown.error);
     }
-    this.#throwErrors();
+    this.#members.throwErrors();
     const struck = outer.scope.live().struck;
     if (struck !== undefined) throw struck;
     if (thrown !== undefined) throw thrown.error;
     return value as T;
   }
 
-  /** Waits for all members as one outcome: whoever gives up cancels them. */
-  #joinAll(): Promise<void> {
-    const { node } = this.#nursery;
-    const all = new Outcome<void>({
-      label: `group "${this.name}"`,
-      cancelWith: (error) => node.cancel(error),
-    });
-    this.#nursery.gone(this.#frame).then(() => {
-      const { cancelledBy } = node;
-      if (cancelledBy === undefined || this.#errors.length > 0) all.resolve();
-      else all.reject(cancelledBy);
-    });
-    return all.join(currentFrame());
-  }
-
-  /** Waits until nothing is left of the group. */
-  async #leave(frame: Frame): Promise<void> {
-    await this.#nursery.gone(frame);
-    const background = this.#background;
-    if (background !== undefined) {
-      cancelScope(background.node, "the group has ended");
-      await background.gone(frame);
-      background.node.exit();
-      await this.#nursery.gone(frame);
-    }
-    this.#ended = true;
-    this.#nursery.node.exit();
-  }
-
-  #throwErrors(): void {
-    if (this.#errors.length === 0) return;
-    throw new TaskGroupError(this.#errors, this.#name);
-  }
-
   #mustBeOpen(doing: string): void {
-    if (!this.#ended) return;
+    if (!this.#members.ended) return;
     throw new ScopeClosedError(
       `Cannot ${doing}: the group "${this.name}" has ended`,
     );
   }
 
-  /** Lets a member wait for a slot. One that is cancelled before ends unbegun. */
-  #hold(actor: Actor): void {
-    const { scope, loop } = actor;
-    const giveUp = (): void => {
-      this.#unbegun.add(actor);
-      loop.defer(actor);
-    };
-    if (scope.struck !== undefined) return giveUp();
-    this.#held.add(actor);
-    scope.onStruck = () => {
-      if (this.#held.delete(actor)) giveUp();
-    };
-  }
-
   readonly #onEnd = (actor: Actor): void => {
-    this.#judge(actor);
-    if (this.#kept !== undefined) this.#unread.push(actor);
-    this.#readers.shift()?.grant(undefined);
-    if (this.#unbegun.delete(actor)) this.#memberGone();
-    else this.#free();
+    this.#members.judge(actor);
+    this.#seats.leave(actor);
+    this.#members.leave(actor);
   };
 
-  /** Gives a slot back, to the next in line. */
-  #free(): void {
-    this.#running--;
-    this.#memberGone();
-    if (this.#running >= this.#limit) return;
-    for (const actor of this.#held) {
-      this.#held.delete(actor);
-      actor.scope.onStruck = undefined;
-      this.#running++;
-      actor.loop.defer(actor);
-      return;
-    }
-    this.#offerSlot();
-  }
-
-  /**
-   * Tells the next in line that there is a slot. Whoever is told need not use it:
-   * a turn later the one behind is told, if there still is one.
-   */
-  #offerSlot(): void {
-    if (this.#running >= this.#limit) return;
-    const claim = this.#slots.shift();
-    if (claim === undefined) return;
-    claim.grant(undefined);
-    if (this.#slots.size === 0) return;
-    this.#nursery.loop.turn({
-      kind: "turn",
-      label: "a free slot",
-      run: () => this.#offerSlot(),
-    });
-  }
-
-  #memberGone(): void {
-    this.#nursery.left();
-    if (this.#nursery.live > 0) return;
-    for (let c = this.#readers.shift(); c; c = this.#readers.shift()) {
-      c.grant(undefined);
-    }
-  }
-
-  /** Takes note of how a member has ended. */
-  #judge(actor: Actor): void {
-    const { outcome } = actor;
-    if (outcome.state !== "failed") return;
-    outcome.observe();
-    this.#fail(outcome.value, actor);
-  }
-
-  #fail(error: unknown, actor: Actor | undefined): void {
-    const onChildError = this.#onChildError;
-    if (onChildError === undefined) {
-      this.#errors.push(error);
-      return this.#cancelFor(error);
-    }
-    try {
-      onChildError(error, actor === undefined ? undefined : Task.of(actor));
-    } catch (exception) {
-      this.#nursery.loop.report({
-        message: 'The function "onChildError" of a group has thrown',
-        exception,
-      });
-    }
-  }
-
-  #cancelFor(error: unknown): void {
-    const { node } = this.#nursery;
-    if (node.cancelledBy !== undefined || node.exited) return;
-    node.cancel(
-      cancellationOf(node, undefined, { kind: "sibling-failed", cause: error }),
-    );
-  }
-
-  readonly #goDone = (): void => this.#free();
+  readonly #goDone = (): void => {
+    this.#seats.release();
+    this.#members.left();
+  };
 
   readonly #goFailed = (error: unknown): void => {
-    if (!(error instanceof CancelledError)) this.#fail(error, undefined);
-    this.#free();
+    if (!(error instanceof CancelledError)) {
+      this.#members.fail(error, undefined);
+    }
+    this.#goDone();
   };
 }
 

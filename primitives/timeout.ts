@@ -51,6 +51,7 @@ export type MoveOnResult<T> =
  */
 export class TimeoutScope {
   readonly #node: ScopeNode;
+  #rescheduled = false;
 
   /**
    * It comes from `timeout` and its relatives.
@@ -59,6 +60,21 @@ export class TimeoutScope {
    */
   constructor(node: ScopeNode) {
     this.#node = node;
+  }
+
+  /**
+   * The error that says that the time ran out.
+   *
+   * @internal
+   */
+  static errorOf(limit: TimeoutScope, ms: number | undefined): TimeoutError {
+    const node = limit.#node;
+    // A limit that was moved is no longer so and so many milliseconds.
+    return new TimeoutError(limit.#rescheduled ? undefined : ms, {
+      deadline: node.deadline,
+      ...(node.name === undefined ? {} : { label: node.name }),
+      cause: node.cancelledBy,
+    });
   }
 
   /** The loop's time at which the work is cancelled; `null` for never. */
@@ -104,6 +120,7 @@ export class TimeoutScope {
       );
     }
     this.#node.deadline = when ?? Infinity;
+    this.#rescheduled = true;
   }
 }
 
@@ -255,19 +272,12 @@ async function finish<T>(
   ms: number | undefined,
   fn: (limit: TimeoutScope) => T | PromiseLike<T>,
 ): Promise<T> {
+  const limit = new TimeoutScope(node);
   try {
-    return await openScope(frame, node, fn, new TimeoutScope(node));
+    return await openScope(frame, node, fn, limit);
   } catch (error) {
     if (error !== node.cancelledBy || error === undefined) throw error;
     // Who cancelled from further out comes first: it wants more to end.
-    throw frame.scope.live().struck ?? expiry(node, ms);
+    throw frame.scope.live().struck ?? TimeoutScope.errorOf(limit, ms);
   }
-}
-
-function expiry(node: ScopeNode, ms: number | undefined): TimeoutError {
-  return new TimeoutError(ms, {
-    deadline: node.deadline,
-    ...(node.name === undefined ? {} : { label: node.name }),
-    cause: node.cancelledBy,
-  });
 }

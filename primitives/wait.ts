@@ -19,7 +19,8 @@ import {
   type Outcome,
   outcomeOf,
 } from "../_internal/outcome.ts";
-import { linkSignal, refusal } from "../_internal/signal.ts";
+import { refusal } from "../_internal/refuse.ts";
+import { linkSignal } from "../_internal/signal.ts";
 import type { Timer } from "../_internal/timer_queue.ts";
 import type { Future } from "./future.ts";
 import type { Task } from "./task.ts";
@@ -154,7 +155,7 @@ function watch(
   let left = outcomes.length;
   const callbacks: DoneCallback[] = [];
   for (const outcome of outcomes) {
-    callbacks.push(outcome.subscribe(frame, () => {
+    callbacks.push(outcome.subscribe(frame.loop, () => {
       left--;
       const failed = outcome.state === "failed";
       if (failed && returnWhen === FIRST_EXCEPTION) outcome.observe();

@@ -9,6 +9,7 @@ import type {
   Hold,
   Observer,
 } from "../_internal/event_loop.ts";
+import { currentFrame } from "../_internal/frame.ts";
 import { afterRealTime, nextRealTurn } from "../_internal/system_clock.ts";
 import type { QueueingDoor } from "./_doors.ts";
 
@@ -30,11 +31,16 @@ export class VirtualClock implements Clock, Observer {
   /** Timers that are due come between two turns: turns alone would starve them. */
   #timersNext = false;
   #stepping = false;
+  /** How many pauses of those who never wait are under way. */
+  #fences = 0;
   #steps = 0;
   /** Live tasks that are not parked. */
   readonly #busy = new Set<Actor>();
   #live = 0;
+  /** Parked claims that are no task's: detached, or left by a task that ended. */
+  #loose = 0;
   #holds: ReadonlySet<Hold> = new Set();
+  #failed = false;
   #unwatch: (() => void) | undefined;
   #onFailure: (error: Error) => void = () => {};
 
@@ -48,6 +54,11 @@ export class VirtualClock implements Clock, Observer {
     this.#loop = loop;
     loop.observer = this;
     loop.door = this.#door;
+  }
+
+  /** Whether the run was ended since it could not go on. */
+  get failed(): boolean {
+    return this.#failed;
   }
 
   set onFailure(fn: (error: Error) => void) {
@@ -64,7 +75,17 @@ export class VirtualClock implements Clock, Observer {
   }
 
   requestFence(fn: () => void): void {
-    drain(fn);
+    this.#fences++;
+    drain(() => {
+      this.#fences--;
+      fn();
+      this.#kick();
+    });
+  }
+
+  /** Virtual time does not tell: now and then there is a turn in any case. */
+  turnIsDue(): boolean {
+    return true;
   }
 
   timersChanged(): void {
@@ -80,6 +101,10 @@ export class VirtualClock implements Clock, Observer {
   advance(ms: number): void {
     this.#now += ms;
     this.#kick();
+    const loop = this.#loop;
+    if (loop === undefined || !loop.debug || ms < loop.slowCallbackMs) return;
+    const who = currentFrame().actor?.label ?? "a callback";
+    loop.report({ message: `Held the loop for ${ms} ms: ${who}` });
   }
 
   started(actor: Actor): void {
@@ -90,20 +115,26 @@ export class VirtualClock implements Clock, Observer {
 
   ended(actor: Actor): void {
     this.#live--;
+    this.#loose += actor.parked;
     this.#busy.delete(actor);
     this.#kick();
   }
 
-  parked({ frame: { actor } }: Claim): void {
-    if (actor === undefined || actor.state !== "running") return;
+  parked(claim: Claim): void {
+    const { actor } = claim.frame;
+    if (actor === undefined || actor.state !== "running") {
+      this.#loose++;
+      return;
+    }
     if (actor.parked++ > 0) return;
     this.#busy.delete(actor);
     if (this.#busy.size === 0) this.#kick();
   }
 
-  unparked({ frame: { actor } }: Claim): void {
-    if (actor === undefined || actor.state !== "running") return;
-    if (--actor.parked === 0) this.#busy.add(actor);
+  unparked(claim: Claim): void {
+    const { actor } = claim.frame;
+    if (actor === undefined || actor.state !== "running") this.#loose--;
+    else if (--actor.parked === 0) this.#busy.add(actor);
   }
 
   held(holds: ReadonlySet<Hold>): void {
@@ -130,13 +161,17 @@ export class VirtualClock implements Clock, Observer {
   #step(): void {
     const loop = this.#loop as EventLoop;
     if (this.#runReady(loop)) return this.#again();
-    if (this.#busy.size > 0 || this.#holds.size > 0) return this.#rest();
+    if (this.#fences > 0) return this.#again();
+    // A task may await what detached work will give, which parks for itself.
+    const seen = this.#busy.size === 0 || this.#loose > 0;
+    if (!seen || this.#holds.size > 0) return this.#rest();
     const { next, busy } = loop.timers;
     if (busy > 0) {
       this.#now = Math.max(this.#now, next);
       loop.runTimers();
       return this.#again();
     }
+    if (this.#busy.size > 0) return this.#rest();
     this.#stepping = false;
     if (this.#live > 0) this.#fail(this.#deadlock(loop));
   }
@@ -163,6 +198,7 @@ export class VirtualClock implements Clock, Observer {
   /** Something that the loop cannot see is awaited: the clock stands. */
   #rest(): void {
     this.#stepping = false;
+    if (this.#failed) return;
     this.#unwatch = afterRealTime(this.#ioLimitMs, () => {
       const holds = [...this.#holds].map(({ what }) => what);
       const tasks = [...this.#busy].map(({ label }) => label);
@@ -191,6 +227,7 @@ export class VirtualClock implements Clock, Observer {
 
   /** Ends the run: what is parked is cancelled, so that nothing is left behind. */
   #fail(error: Error): void {
+    this.#failed = true;
     const { root } = this.#loop as EventLoop;
     root.cancelHard(cancellationOf(root, undefined, { cause: error }));
     nextRealTurn(() => drain(() => this.#onFailure(error)));

@@ -125,7 +125,8 @@ export class VirtualLoop {
   }
 
   /**
-   * Moves the time on, as if something had blocked the thread for so long.
+   * Moves the time on, as if something had blocked the thread for so long. In
+   * debug mode it is reported like any other step that holds the loop.
    *
    * @param ms How long.
    * @throws {RangeError} If `ms` is negative or not a number.
@@ -147,7 +148,7 @@ export class VirtualLoop {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     this.#clock.onFailure = reject;
     const failed = (error: unknown): void => {
-      if (this.#core.root.cancelledBy === undefined) reject(error);
+      if (!this.#clock.failed) reject(error);
     };
     this.#runner.run(main).then(resolve, failed);
     return await promise;

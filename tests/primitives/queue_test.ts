@@ -1,0 +1,441 @@
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import {
+  CancelledError,
+  InvalidStateError,
+  TimeoutError,
+} from "@ilmek/async/errors";
+import {
+  Queue,
+  QueueEmptyError,
+  QueueFullError,
+  QueueShutDownError,
+} from "@ilmek/async/queue";
+import { withScope } from "@ilmek/async/scope";
+import { sleep } from "@ilmek/async/sleep";
+import { createTask } from "@ilmek/async/task";
+import { timeout } from "@ilmek/async/timeout";
+import { testClean } from "../_leaks.ts";
+
+/** A queue that holds these items, and no more. */
+function fullQueue<T>(...items: T[]): Queue<T> {
+  const queue = new Queue<T>({ capacity: items.length });
+  for (const item of items) queue.putNowait(item);
+  return queue;
+}
+
+testClean("Queue.get() gives items in the order of Queue.put()", async () => {
+  const queue = new Queue<number>();
+  for (const n of [1, 2, 3]) await queue.put(n);
+
+  assertEquals([queue.size, queue.empty, queue.full], [3, false, false]);
+  assertEquals([await queue.get(), await queue.get(), await queue.get()], [
+    1,
+    2,
+    3,
+  ]);
+  assert(queue.empty);
+});
+
+testClean(
+  "Queue.get() serves those who wait in the order of their calls",
+  async () => {
+    const queue = new Queue<number>();
+    const log: string[] = [];
+    const getters = ["a", "b", "c"].map((name) =>
+      createTask(async () => log.push(`${name}${await queue.get()}`))
+    );
+    await sleep(1);
+    assertEquals(queue.waiting, 3);
+
+    for (const n of [1, 2, 3]) queue.putNowait(n);
+    for (const getter of getters) await getter;
+
+    assertEquals(log, ["a1", "b2", "c3"]);
+    assertEquals([queue.waiting, queue.size], [0, 0]);
+  },
+);
+
+testClean("Queue.put() waits for room, in the order of the calls", async () => {
+  const queue = fullQueue("x");
+  const log: string[] = [];
+  const putters = ["a", "b"].map((name) =>
+    createTask(async () => {
+      await queue.put(name);
+      log.push(name);
+    })
+  );
+  await sleep(1);
+  assertEquals([log, queue.waiting, queue.full], [[], 2, true]);
+
+  assertEquals(queue.getNowait(), "x");
+  await putters[0];
+  assertEquals([log, queue.waiting], [["a"], 1]);
+  assertEquals([await queue.get(), await queue.get()], ["a", "b"]);
+  await putters[1];
+});
+
+testClean("a newcomer never overtakes a put that waits", async () => {
+  const queue = fullQueue("x");
+  const putter = createTask(() => queue.put("first"));
+  await sleep(1);
+
+  queue.getNowait();
+
+  assertFalse(queue.tryPut("newcomer"));
+  await putter;
+  assertEquals(queue.getNowait(), "first");
+});
+
+testClean(
+  "a newcomer never takes an item that was handed to a waiter",
+  async () => {
+    const queue = new Queue<string>();
+    const getter = createTask(() => queue.get());
+    await sleep(1);
+
+    queue.putNowait("item");
+
+    assertEquals(queue.tryGet(), undefined);
+    assertEquals(await getter, "item");
+  },
+);
+
+testClean("a get that is cancelled takes no item", async () => {
+  const queue = new Queue<string>();
+  const getter = createTask(() => queue.get());
+  const next = createTask(() => queue.get());
+  await sleep(1);
+
+  getter.cancel();
+  queue.putNowait("item");
+
+  await assertRejects(() => getter, CancelledError);
+  assertEquals(await next, "item");
+  assertEquals(queue.waiting, 0);
+});
+
+testClean("a put that is cancelled leaves no item", async () => {
+  const queue = fullQueue("x");
+  const putter = createTask(() => queue.put("cancelled"));
+  const next = createTask(() => queue.put("next"));
+  await sleep(1);
+
+  putter.cancel();
+  await assertRejects(() => putter, CancelledError);
+  assertEquals(queue.waiting, 1);
+
+  assertEquals([await queue.get(), await queue.get()], ["x", "next"]);
+  await next;
+  assertEquals(queue.unfinished, 2);
+});
+
+testClean(
+  "an item that was handed over is not lost by a late cancel",
+  async () => {
+    const queue = new Queue<string>();
+    const getter = createTask(() => queue.get());
+    await sleep(1);
+
+    queue.putNowait("item");
+    getter.cancel();
+
+    assertEquals(await getter, "item");
+  },
+);
+
+testClean(
+  "Queue.get() and put() throw in a cancelled scope, without effect",
+  async () => {
+    const queue = new Queue<number>();
+    queue.putNowait(1);
+    await withScope(async (scope) => {
+      scope.cancel();
+      for (const start of [() => queue.get(), () => queue.put(2)]) {
+        assertStrictEquals(await assertRejects(start), scope.error);
+      }
+      assertStrictEquals(await assertRejects(() => queue.join()), scope.error);
+    });
+
+    assertEquals([queue.size, queue.unfinished], [1, 1]);
+  },
+);
+
+testClean(
+  "the waits of a queue end with their signal, and leave the line",
+  async () => {
+    const reason = new TypeError("left");
+    const empty = new Queue<number>();
+    const full = fullQueue(1);
+    const starts = [
+      (signal: AbortSignal) => empty.get({ signal }),
+      (signal: AbortSignal) => full.put(2, { signal }),
+      (signal: AbortSignal) => full.join({ signal }),
+    ];
+    for (const start of starts) {
+      const controller = new AbortController();
+      const waiting = start(controller.signal);
+      controller.abort(reason);
+      assertStrictEquals(await assertRejects(() => waiting), reason);
+      const again = () => start(controller.signal);
+      assertStrictEquals(await assertRejects(again), reason);
+    }
+
+    assertEquals([empty.waiting, full.waiting, full.size], [0, 0, 1]);
+  },
+);
+
+testClean("Queue.getNowait() and putNowait() throw instead of waiting", () => {
+  const empty = new Queue<number>();
+  const full = fullQueue(1, 2);
+
+  assertThrows(
+    () => empty.getNowait(),
+    QueueEmptyError,
+    "Cannot get an item: the queue is empty",
+  );
+  assertThrows(
+    () => full.putNowait(3),
+    QueueFullError,
+    "Cannot put an item: the queue holds 2 already",
+  );
+  assertEquals([empty.tryGet(), full.tryPut(3)], [undefined, false]);
+  assertEquals(full.size, 2);
+});
+
+testClean("Queue takes falsy items for what they are", async () => {
+  const queue = new Queue<unknown>();
+  const items = [undefined, null, 0, "", false];
+  for (const item of items) queue.putNowait(item);
+
+  for (const item of items) assertStrictEquals(await queue.get(), item);
+  const getter = createTask(() => queue.get());
+  await sleep(1);
+  queue.putNowait(undefined);
+  assertEquals(await getter, undefined);
+});
+
+testClean("Queue refuses promises and tasks", async () => {
+  const queue = new Queue<unknown>();
+  const task = createTask(() => 1);
+  const message = 'Cannot put an item as "item" must not be awaitable';
+
+  for (const item of [Promise.resolve(), task, { then() {} }]) {
+    await assertRejects(() => queue.put(item), TypeError, message);
+    assertThrows(() => queue.putNowait(item), TypeError, message);
+    assertThrows(() => queue.tryPut(item), TypeError, message);
+  }
+
+  assertEquals([queue.size, queue.unfinished], [0, 0]);
+  await task;
+});
+
+testClean("Queue() throws on a capacity below 1", () => {
+  for (const capacity of [0, -1, 1.5, NaN]) {
+    assertThrows(
+      () => new Queue({ capacity }),
+      RangeError,
+      `Cannot create a queue as "capacity" must be an integer >= 1: current value is ${capacity}`,
+    );
+  }
+  assertEquals(new Queue().capacity, Infinity);
+});
+
+testClean("Queue.join() waits until all items are done with", async () => {
+  const queue = new Queue<number>();
+  queue.putNowait(1);
+  queue.putNowait(2);
+  const log: string[] = [];
+  const joiner = createTask(async () => {
+    await queue.join();
+    log.push("joined");
+  });
+
+  await queue.get();
+  queue.taskDone();
+  await queue.get();
+  await sleep(1);
+  assertEquals([log, queue.unfinished], [[], 1]);
+  queue.taskDone();
+  await joiner;
+
+  assertEquals(log, ["joined"]);
+  await queue.join();
+});
+
+testClean(
+  "Queue.join() counts items that wait to be put once they are in",
+  async () => {
+    const queue = fullQueue("x");
+    const putter = createTask(() => queue.put("y"));
+    await sleep(1);
+    assertEquals(queue.unfinished, 1);
+
+    await queue.get();
+    assertEquals(queue.unfinished, 2);
+
+    await putter;
+  },
+);
+
+testClean(
+  "Queue.join() that is cancelled leaves the others waiting",
+  async () => {
+    const queue = fullQueue(1);
+    const other = createTask(() => queue.join());
+
+    await assertRejects(() => timeout(1, () => queue.join()), TimeoutError);
+    queue.taskDone();
+
+    await other;
+  },
+);
+
+testClean("Queue.taskDone() throws if it is called too often", async () => {
+  const queue = new Queue<number>();
+  assertThrows(
+    () => queue.taskDone(),
+    InvalidStateError,
+    "Cannot mark an item as done: taskDone() was called for all items",
+  );
+
+  await queue.put(1);
+  queue.taskDone();
+
+  assertThrows(() => queue.taskDone(), InvalidStateError);
+});
+
+testClean(
+  "Queue.shutdown() lets what is there be taken, and nothing be put",
+  async () => {
+    const queue = new Queue<number>();
+    queue.putNowait(1);
+
+    assertEquals(queue.shutdown(), []);
+    queue.shutdown();
+
+    assert(queue.closed);
+    const message = "Cannot put an item: the queue was shut down";
+    await assertRejects(() => queue.put(2), QueueShutDownError, message);
+    assertThrows(() => queue.putNowait(2), QueueShutDownError, message);
+    assertEquals(await queue.get(), 1);
+    await assertRejects(
+      () => queue.get(),
+      QueueShutDownError,
+      "Cannot get an item: the queue was shut down",
+    );
+    assertThrows(() => queue.getNowait(), QueueShutDownError);
+    assertEquals(queue.tryGet(), undefined);
+  },
+);
+
+testClean("Queue.shutdown() ends those who wait", async () => {
+  const empty = new Queue<number>();
+  const full = fullQueue(1);
+  const getter = createTask(() => empty.get());
+  const putter = createTask(() => full.put(2));
+  await sleep(1);
+
+  empty.shutdown();
+  full.shutdown();
+
+  await assertRejects(() => getter, QueueShutDownError, "get an item");
+  await assertRejects(() => putter, QueueShutDownError, "put an item");
+  assertEquals([empty.waiting, full.waiting], [0, 0]);
+  assertEquals(await full.get(), 1);
+});
+
+testClean(
+  "Queue.shutdown() with immediate drops the items, and ends join()",
+  async () => {
+    const queue = fullQueue(1, 2);
+    const joiner = createTask(() => queue.join());
+    await sleep(1);
+
+    assertEquals(queue.shutdown({ immediate: true }), [1, 2]);
+
+    await joiner;
+    assertEquals([queue.size, queue.unfinished], [0, 0]);
+    await assertRejects(() => queue.get(), QueueShutDownError);
+  },
+);
+
+testClean(
+  "Queue.shutdown() with immediate leaves items in hand unfinished",
+  async () => {
+    const queue = fullQueue(1, 2);
+    await queue.get();
+
+    queue.shutdown({ immediate: true });
+
+    assertEquals(queue.unfinished, 1);
+    queue.taskDone();
+    await queue.join();
+  },
+);
+
+testClean(
+  "for await over a queue ends when it is shut down and empty",
+  async () => {
+    const queue = new Queue<number>();
+    const seen: number[] = [];
+    const consumer = createTask(async () => {
+      for await (const item of queue) seen.push(item);
+    });
+    for (const n of [1, 2, 3]) await queue.put(n);
+    await sleep(1);
+
+    queue.shutdown();
+    await consumer;
+
+    assertEquals(seen, [1, 2, 3]);
+  },
+);
+
+testClean("two loops over a queue share its items", async () => {
+  const queue = new Queue<number>();
+  const seen: number[] = [];
+  const consumers = [1, 2].map(() =>
+    createTask(async () => {
+      for await (const item of queue) {
+        seen.push(item);
+        await sleep(1);
+      }
+    })
+  );
+  for (let n = 0; n < 6; n++) queue.putNowait(n);
+  queue.shutdown();
+  for (const consumer of consumers) await consumer;
+
+  assertEquals(seen, [0, 1, 2, 3, 4, 5]);
+});
+
+testClean("the errors of a queue are of their own classes", () => {
+  assertInstanceOf(new QueueEmptyError(), RangeError);
+  assertInstanceOf(new QueueFullError(), RangeError);
+  assertInstanceOf(new QueueShutDownError(), InvalidStateError);
+  assertEquals(new QueueEmptyError().name, "QueueEmptyError");
+  assertEquals(new QueueFullError().name, "QueueFullError");
+  assertEquals(new QueueShutDownError().name, "QueueShutDownError");
+});
+
+Deno.test("a loop of ready puts and gets in real time lets timers fire", async () => {
+  const queue = new Queue<number>();
+  let fired = false;
+  const timer = setTimeout(() => fired = true, 1);
+  let rounds = 0;
+  for (; !fired && rounds < 1_000_000; rounds++) {
+    await queue.put(rounds);
+    await queue.get();
+  }
+
+  clearTimeout(timer);
+  assert(fired);
+});

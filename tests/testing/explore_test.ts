@@ -1,0 +1,301 @@
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertInstanceOf,
+  AssertionError,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { checkpoint } from "@ilmek/async/checkpoint";
+import { DeadlockError } from "@ilmek/async/errors";
+import { explore, ExploreError } from "@ilmek/async/explore";
+import { Future } from "@ilmek/async/future";
+import { gather } from "@ilmek/async/gather";
+import { getRunningLoop } from "@ilmek/async/loop";
+import { sleep } from "@ilmek/async/sleep";
+import { createTask } from "@ilmek/async/task";
+import { runVirtual } from "@ilmek/async/virtual";
+import { Claim, ClaimList } from "../../_internal/claim.ts";
+import { currentFrame } from "../../_internal/frame.ts";
+
+/** A lock that hands over to the next in line. */
+class HandOffLock {
+  readonly #waiters = new ClaimList();
+  #held = false;
+
+  acquire(): Promise<void> {
+    const frame = currentFrame();
+    if (!this.#held) {
+      this.#held = true;
+      return frame.loop.pass(Promise.resolve(), frame);
+    }
+    const claim = new Claim<void>(frame, "a lock");
+    this.#waiters.push(claim as Claim);
+    return claim.wait();
+  }
+
+  release(): void {
+    const next = this.#waiters.shift();
+    if (next === undefined) this.#held = false;
+    else next.grant(undefined);
+  }
+}
+
+/** A lock that looks, goes through the door, and only then takes. */
+class LateLock extends HandOffLock {
+  #held = false;
+
+  override async acquire(): Promise<void> {
+    const frame = currentFrame();
+    while (this.#held) await sleep(1);
+    await frame.loop.pass(Promise.resolve(), frame);
+    this.#held = true;
+  }
+
+  override release(): void {
+    this.#held = false;
+  }
+}
+
+/** Counts under a lock from two tasks, the second of which comes a turn later. */
+async function countTwice(lock: HandOffLock): Promise<void> {
+  let count = 0;
+  const add = async () => {
+    await lock.acquire();
+    const before = count;
+    await sleep(0);
+    count = before + 1;
+    lock.release();
+  };
+  await gather([add, async () => {
+    await sleep(0);
+    await add();
+  }]);
+  assertEquals(count, 2);
+}
+
+Deno.test("explore() tries as many orders as it is told", async () => {
+  let runs = 0;
+  const count = () => {
+    runs++;
+  };
+
+  assertEquals(await explore(count, { runs: 7 }), { runs: 7 });
+  assertEquals(runs, 7);
+  assertEquals(await explore(count), { runs: 200 });
+});
+
+Deno.test("explore() finds a lost update on an uncontended lock", async () => {
+  const test = () => countTwice(new LateLock());
+  await runVirtual(test);
+  await runVirtual(test, { order: "fifo" });
+
+  const error = await assertRejects(() => explore(test), ExploreError);
+
+  assertInstanceOf(error.cause, AssertionError);
+  assertEquals(error.errors, [error.cause]);
+});
+
+Deno.test("explore() finds nothing wrong with a lock that is right", async () => {
+  await explore(() => countTwice(new HandOffLock()), { runs: 100 });
+});
+
+Deno.test("explore() finds a lost update across bare awaits", async () => {
+  const test = async () => {
+    let count = 0;
+    const add = async () => {
+      const before = count;
+      await null;
+      await null;
+      await null;
+      count = before + 1;
+    };
+    await gather([add, add]);
+    assertEquals(count, 2);
+  };
+  await runVirtual(test, { order: "fifo" });
+
+  await assertRejects(() => explore(test), ExploreError);
+});
+
+Deno.test("explore() finds a wake-up that is lost in some orders", async () => {
+  const error = await assertRejects(
+    () =>
+      explore(async () => {
+        const events: Future<void>[] = [];
+        const consumer = createTask(async () => {
+          await checkpoint();
+          const event = new Future<void>({ name: "event" });
+          events.push(event);
+          await event;
+        });
+        await checkpoint();
+        await checkpoint();
+        events.pop()?.setResult();
+        await consumer;
+      }),
+    ExploreError,
+  );
+
+  assertInstanceOf(error.cause, DeadlockError);
+});
+
+Deno.test("explore() brings a failure back by its seed, with the same schedule", async () => {
+  const test = () => countTwice(new LateLock());
+  const first = await assertRejects(() => explore(test), ExploreError);
+  const { seed } = first;
+
+  const again = await assertRejects(
+    () => explore(test, { seed, runs: 1 }),
+    ExploreError,
+  );
+
+  assertEquals(again.seed, seed);
+  assertEquals(
+    again.schedule.map(withoutIds),
+    first.schedule.map(withoutIds),
+  );
+});
+
+Deno.test("explore() tells seed, cause and schedule in its message", async () => {
+  const error = await assertRejects(
+    () =>
+      explore(async () => {
+        const task = createTask(() => sleep(1), { name: "napper" });
+        await task;
+        throw new TypeError("always");
+      }, { seed: 42 }),
+    ExploreError,
+    "Cannot hold in every order: the one of seed 42 fails with TypeError: always",
+  );
+
+  assertEquals(error.seed, 42);
+  assertGreater(error.schedule.length, 2);
+  assertStringIncludes(error.message, 'task "napper"');
+  for (const step of error.schedule) assertStringIncludes(error.message, step);
+});
+
+Deno.test("explore() begins tasks in the order of their creation", async () => {
+  await explore(async () => {
+    const log: number[] = [];
+    const tasks = [1, 2, 3, 4].map((n) => createTask(() => log.push(n)));
+    for (const task of tasks) await task;
+    assertEquals(log, [1, 2, 3, 4]);
+  }, { runs: 50 });
+});
+
+Deno.test("explore() keeps the order of callbacks and of timers", async () => {
+  await explore(async () => {
+    const log: string[] = [];
+    const loop = getRunningLoop();
+    for (const name of ["a", "b", "c"]) {
+      loop.callSoon(() => log.push(`soon ${name}`));
+      loop.callLater(1, () => log.push(`later ${name}`));
+    }
+    await sleep(2);
+    assertEquals(log, [
+      "soon a",
+      "soon b",
+      "soon c",
+      "later a",
+      "later b",
+      "later c",
+    ]);
+  }, { runs: 50 });
+});
+
+Deno.test("explore() keeps the order of done callbacks", async () => {
+  await explore(async () => {
+    const log: string[] = [];
+    const task = createTask(() => {});
+    for (const name of ["a", "b", "c"]) {
+      task.addDoneCallback(() => log.push(name));
+    }
+    await task;
+    await sleep(1);
+    assertEquals(log, ["a", "b", "c"]);
+  }, { runs: 50 });
+});
+
+Deno.test("explore() wakes those who were granted in any order", async () => {
+  const orders = new Set<string>();
+  await explore(async () => {
+    const log: string[] = [];
+    const gates = ["a", "b", "c"].map((name) => ({
+      name,
+      gate: new Future<void>(),
+    }));
+    const tasks = gates.map(({ name, gate }) =>
+      createTask(async () => {
+        await gate;
+        log.push(name);
+      })
+    );
+    await sleep(1);
+    for (const { gate } of gates) gate.setResult();
+    for (const task of tasks) await task;
+    orders.add(log.join(""));
+  }, { runs: 100 });
+
+  assertEquals(orders.size, 6);
+});
+
+Deno.test("explore() lets virtual time jump, and never backwards", async () => {
+  await explore(async () => {
+    const loop = getRunningLoop();
+    const start = loop.time();
+    await gather([() => sleep(3_600_000), () => sleep(1000)]);
+    assertEquals(loop.time() - start, 3_600_000);
+  }, { runs: 20 });
+});
+
+Deno.test("explore() throws at the first order that fails", async () => {
+  let runs = 0;
+
+  const error = await assertRejects(
+    () =>
+      explore(() => {
+        if (++runs === 3) throw new TypeError("third");
+      }, { seed: 10 }),
+    ExploreError,
+  );
+
+  assertEquals([runs, error.seed], [3, 12]);
+});
+
+Deno.test("explore() rejects bad arguments", async () => {
+  await assertRejects(
+    () => explore(1 as never),
+    TypeError,
+    'Cannot explore as "fn" must be a function: current value is 1',
+  );
+  await assertRejects(
+    () => explore(() => {}, { runs: 0 }),
+    RangeError,
+    'Cannot explore as "runs" must be an integer >= 1: current value is 0',
+  );
+  await assertRejects(
+    () => explore(() => {}, { seed: -1 }),
+    RangeError,
+    'Cannot explore as "seed" must be an integer >= 0: current value is -1',
+  );
+});
+
+Deno.test("ExploreError is an AggregateError of the failure", () => {
+  const cause = new TypeError("x");
+  const error = new ExploreError(3, ["one", "two"], cause);
+
+  assert(error instanceof AggregateError);
+  assertEquals([error.name, error.seed, error.schedule], [
+    "ExploreError",
+    3,
+    ["one", "two"],
+  ]);
+  assertEquals([error.cause, error.errors], [cause, [cause]]);
+});
+
+/** Numbers of tasks differ from run to run: names do not. */
+function withoutIds(step: string): string {
+  return step.replaceAll(/Task-\d+/g, "Task");
+}
