@@ -4,6 +4,11 @@
  * @module
  */
 
+export * from "./io/http_session.ts";
+export * from "./io/run.ts";
+export * from "./io/serve.ts";
+export * from "./io/signals.ts";
+export * from "./io/worker.ts";
 export * from "./primitives/as_completed.ts";
 export * from "./primitives/checkpoint.ts";
 export * from "./primitives/context_var.ts";

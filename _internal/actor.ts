@@ -4,7 +4,7 @@ import type { CancelledError } from "./errors.ts";
 import type { EventLoop } from "./event_loop.ts";
 import type { Frame } from "./frame.ts";
 import type { Job, JobKind } from "./job.ts";
-import { Outcome } from "./outcome.ts";
+import { Outcome, type Producer } from "./outcome.ts";
 import { ScopeNode } from "./scope_node.ts";
 import { watchFailure } from "./unobserved.ts";
 
@@ -91,6 +91,15 @@ export class Actor<T = unknown> implements Frame, Job {
   /** Cancels the scope of the actor, for its outcome. */
   cancelWith(error: CancelledError): boolean {
     return this.scope.cancel(error);
+  }
+
+  /** The producers of what the actor's code awaits. */
+  *awaited(): Generator<Producer> {
+    for (const scope of [this.scope, ...this.scope.descendants()]) {
+      for (const { target } of scope.claims()) {
+        if (target instanceof Outcome) yield target.producer;
+      }
+    }
   }
 
   /** Lets the actor begin, if it was held: called by the loop, in its turn. */

@@ -122,6 +122,11 @@ export class EventLoop implements ClockClient {
   /** Drops all that is planned; nothing can begin any more. */
   close(): void {
     this.closed = true;
+    this.dropPlanned();
+  }
+
+  /** Forgets timers and turns that have not come. */
+  dropPlanned(): void {
     this.timers.clear();
     while (this.#turns.size > 0) this.#turns.shift();
   }

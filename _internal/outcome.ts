@@ -49,6 +49,8 @@ export interface Producer {
   readonly label: string;
   /** Ends the work, for the outcome; it may take time. */
   cancelWith(error: CancelledError): boolean;
+  /** What the work itself waits for, as far as it is known. */
+  awaited?(): Iterable<Producer>;
 }
 
 /**
@@ -179,7 +181,9 @@ export class Outcome<T> implements Line {
     claim.value = error;
     if (again) return;
     this.#interested--;
-    this.producer.cancelWith(error);
+    const isNew = this.producer.cancelWith(error);
+    // Tasks that wait for each other have no end that could be waited for.
+    if (!isNew && waitsFor(this, claim.frame.actor)) claim.cancel(error);
   }
 
   #settled(): Promise<T> {
@@ -213,6 +217,22 @@ export class Outcome<T> implements Line {
     else if (this.state === "failed") claim.fail(this.#value);
     else claim.cancel((struckBy ?? this.#value) as CancelledError);
   }
+}
+
+/** Whether what computes `outcome` waits, over whatever many tasks, for `actor`. */
+function waitsFor(
+  outcome: Outcome<never> | Outcome<unknown>,
+  actor: Producer | undefined,
+): boolean {
+  const seen = new Set<Producer>();
+  const open: Producer[] = [outcome.producer];
+  for (let p = open.pop(); p !== undefined; p = open.pop()) {
+    if (p === actor) return true;
+    if (seen.has(p)) continue;
+    seen.add(p);
+    open.push(...p.awaited?.() ?? []);
+  }
+  return false;
 }
 
 /** The line of a waiter that owns the outcome: when it leaves, all ends. */

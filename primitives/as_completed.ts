@@ -96,6 +96,15 @@ export function asCompleted<E extends Entry<unknown>>(
 export type TaskOrFuture<T> = Task<T> | Future<T>;
 
 /**
+ * A task or future that has ended, as `for await` gives it.
+ *
+ * It is the very object; the type leaves out what makes it awaitable, since
+ * TypeScript takes what `for await` gives for awaited.
+ */
+export type Ended<H> = H extends unknown ? Omit<H, "then" | "catch" | "finally">
+  : never;
+
+/**
  * What {@linkcode asCompleted} gives.
  *
  * @typeParam T What the entries give.
@@ -165,7 +174,7 @@ export class AsCompleted<T> {
   }
 
   /** Gives the tasks and futures, each when it has ended. */
-  [Symbol.asyncIterator](): AsyncIterator<TaskOrFuture<T>> {
+  [Symbol.asyncIterator](): AsyncIterator<Ended<TaskOrFuture<T>>> {
     return {
       next: async () => {
         if (this.#taken >= this.#count) return { done: true, value: undefined };

@@ -5,7 +5,7 @@
  * import { interval } from "@ilmek/async/interval";
  *
  * for await (const tick of interval(1)) {
- *   if (tick === 3) break;
+ *   if (tick >= 3) break;
  * }
  * ```
  *

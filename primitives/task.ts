@@ -297,6 +297,8 @@ export class Task<T> implements PromiseLike<T>, AsyncDisposable {
     const { outcome } = this.#actor;
     if (!outcome.pending) return;
     this.cancel();
+    // A task cannot wait for its own end.
+    if (currentFrame().actor === this.#actor as Actor) return;
     const claim = new Claim<void>(currentFrame(), outcome);
     claim.line = UNTIL_GONE;
     outcome.observe();

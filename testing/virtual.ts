@@ -136,7 +136,8 @@ export class VirtualLoop {
   }
 
   /**
-   * Runs `main` in virtual time, and cancels what it leaves behind.
+   * Runs `main` in virtual time, cancels what it leaves behind, and drops the
+   * callbacks that it has planned.
    *
    * @typeParam T What `main` returns.
    * @param main What to run.
@@ -151,7 +152,11 @@ export class VirtualLoop {
       if (!this.#clock.failed) reject(error);
     };
     this.#runner.run(main).then(resolve, failed);
-    return await promise;
+    try {
+      return await promise;
+    } finally {
+      this.#core.dropPlanned();
+    }
   }
 }
 

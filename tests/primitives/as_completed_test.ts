@@ -13,6 +13,7 @@ import { withScope } from "@ilmek/async/scope";
 import { sleep } from "@ilmek/async/sleep";
 import { createTask, Task } from "@ilmek/async/task";
 import { timeout } from "@ilmek/async/timeout";
+import { outcomeOf } from "../../_internal/outcome.ts";
 import { testClean } from "../_leaks.ts";
 
 testClean(
@@ -241,6 +242,18 @@ testClean(
     await sleep(0);
 
     assertEquals(virtual.now, 5);
+  },
+);
+
+testClean(
+  "asCompleted() leaves no callback on tasks when its loop is left",
+  async () => {
+    const slow = createTask(() => sleep(100));
+    const entries = [slow, createTask(() => sleep(1))];
+    for await (const _ of asCompleted(entries)) break;
+
+    assertEquals(outcomeOf(slow)?.unsubscribe(() => true), 0);
+    await slow;
   },
 );
 

@@ -14,7 +14,8 @@ import { sleep } from "@ilmek/async/sleep";
 import { createTask, currentTask } from "@ilmek/async/task";
 import { uncancellable } from "@ilmek/async/uncancellable";
 import { wait } from "@ilmek/async/wait";
-import { takeMessages, testClean } from "../_leaks.ts";
+import { timeout } from "@ilmek/async/timeout";
+import { leftovers, takeMessages, testClean } from "../_leaks.ts";
 
 testClean("Future.setResult() wakes all who wait, in order", async () => {
   const future = new Future<number>();
@@ -109,6 +110,24 @@ testClean("a future takes falsy values for what they are", async () => {
     assertEquals(await waiter, value);
   }
 });
+
+testClean(
+  "a future that lives long keeps none of the waits that gave up",
+  async () => {
+    const future = new Future<void>();
+    const keeper = createTask(async () => await future);
+    await sleep(0);
+    const before = leftovers();
+
+    for (let i = 0; i < 100; i++) {
+      await timeout(1, () => future).catch(() => {});
+    }
+
+    assertEquals(leftovers(), before);
+    future.setResult();
+    await keeper;
+  },
+);
 
 testClean(
   "Future.setResult() throws on a promise, a task or a future",

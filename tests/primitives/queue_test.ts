@@ -7,11 +7,13 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import { checkpoint } from "@ilmek/async/checkpoint";
 import {
   CancelledError,
   InvalidStateError,
   TimeoutError,
 } from "@ilmek/async/errors";
+import { explore } from "@ilmek/async/explore";
 import {
   Queue,
   QueueEmptyError,
@@ -415,6 +417,35 @@ testClean("two loops over a queue share its items", async () => {
   for (const consumer of consumers) await consumer;
 
   assertEquals(seen, [0, 1, 2, 3, 4, 5]);
+});
+
+Deno.test("a queue loses and doubles nothing in any order, cancellations included", async () => {
+  await explore(async () => {
+    const queue = new Queue<number>({ capacity: 2 });
+    const taken: number[] = [];
+    const consume = async () => {
+      for (;;) taken.push(await queue.get());
+    };
+    const consumers = [1, 2, 3].map(() => createTask(consume));
+    const producers = [0, 10].map((base) =>
+      createTask(async () => {
+        for (let n = base; n < base + 4; n++) await queue.put(n);
+      })
+    );
+    await checkpoint();
+    consumers[0]?.cancel();
+    producers[1]?.cancel();
+    await producers[0];
+    await producers[1]?.outcome();
+    while (!queue.empty) await sleep(1);
+    await sleep(1);
+
+    const first = taken.filter((n) => n < 10);
+    const second = taken.filter((n) => n >= 10);
+    assertEquals(first.toSorted(), [0, 1, 2, 3]);
+    assertEquals(second.toSorted(), second.map((_, i) => 10 + i));
+    assertEquals([queue.unfinished, queue.size], [taken.length, 0]);
+  }, { runs: 100 });
 });
 
 testClean("the errors of a queue are of their own classes", () => {

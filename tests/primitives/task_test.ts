@@ -610,6 +610,19 @@ testClean(
   },
 );
 
+testClean("two tasks that await each other can be cancelled", async () => {
+  const tasks: Task<void>[] = [];
+  for (const other of [1, 0]) {
+    tasks.push(createTask(async () => await tasks[other]));
+  }
+  await sleep(1);
+
+  tasks[0]?.cancel();
+  await sleep(1);
+
+  assertEquals(tasks.map(({ state }) => state), ["cancelled", "cancelled"]);
+});
+
 testClean(
   "finally { await child } in a cancelled scope cancels the child and waits",
   async () => {

@@ -611,7 +611,7 @@ Deno.test("timeout() in real time ends a loop that only checkpoints", async () =
 });
 
 Deno.test("timeout() in debug mode ends a loop that only checkpoints", async () => {
-  const runner = new Runner({ debug: true });
+  const runner = new Runner({ debug: true, exceptionHandler: () => {} });
   let rounds = 0;
 
   await assertRejects(() =>

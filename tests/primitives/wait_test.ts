@@ -16,6 +16,7 @@ import {
   FIRST_EXCEPTION,
   wait,
 } from "@ilmek/async/wait";
+import { outcomeOf } from "../../_internal/outcome.ts";
 import { takeMessages, testClean } from "../_leaks.ts";
 
 /** A task that sleeps, then throws. */
@@ -128,6 +129,29 @@ testClean(
     assertEquals(await slow, "slow");
   },
 );
+
+testClean(
+  "wait() takes its timer back when it was quick",
+  async ({ virtual }) => {
+    const quick = createTask(() => sleep(1));
+
+    await wait([quick], { timeoutMs: 1000 });
+    await sleep(0);
+
+    assertEquals(virtual.now, 1);
+  },
+);
+
+testClean("wait() leaves no callback on a task that lives long", async () => {
+  const slow = createTask(() => sleep(100));
+  const waiter = createTask(() => wait([slow]));
+  await wait([slow], { timeoutMs: 1 });
+  waiter.cancel();
+  await waiter.outcome();
+
+  assertEquals(outcomeOf(slow)?.unsubscribe(() => true), 0);
+  await slow;
+});
 
 testClean("wait() with no time looks at what has ended already", async () => {
   const ended = createTask(() => 1);

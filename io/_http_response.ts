@@ -1,0 +1,274 @@
+import { InvalidStateError } from "../primitives/errors.ts";
+import {
+  BodyTooLargeError,
+  HttpStatusError,
+  JsonError,
+  NetworkError,
+  networkErrorOf,
+} from "./_http_errors.ts";
+import type { HttpExchange } from "./_http_exchange.ts";
+
+/** How much of a body an error shows. */
+const SNIPPET_LENGTH = 1024;
+
+/**
+ * The response to a request of an `HttpSession`.
+ *
+ * Its body is read once, by one of the methods, or dropped: by `discard`, or at the
+ * end of the block if the response was declared with `using`. An unread body is
+ * dropped when the time of its request is over. Reading is a wait.
+ *
+ * @example Look at the status, and drop the body
+ * ```ts
+ * import { HttpSession } from "@ilmek/async/http-session";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using session = new HttpSession({
+ *   baseUrl: "https://example.com",
+ *   fetch: () => Promise.resolve(new Response("gone", { status: 410 })),
+ * });
+ * using response = await session.get("/");
+ *
+ * assertEquals(response.status, 410);
+ * ```
+ */
+export class HttpResponse implements Disposable, AsyncDisposable {
+  readonly #native: Response;
+  readonly #exchange: HttpExchange;
+  readonly #maxBodyBytes: number;
+  #stream: ReadableStream<Uint8Array> | undefined;
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  #isTaken = false;
+
+  /**
+   * Responses come from an `HttpSession`.
+   *
+   * @internal
+   */
+  constructor(
+    native: Response,
+    exchange: HttpExchange,
+    options: { maxBodyBytes: number },
+  ) {
+    this.#native = native;
+    this.#exchange = exchange;
+    this.#maxBodyBytes = options.maxBodyBytes;
+    if (native.body === null) exchange.end();
+  }
+
+  /** The status, such as 200. */
+  get status(): number {
+    return this.#native.status;
+  }
+
+  /** The words beside the status. */
+  get statusText(): string {
+    return this.#native.statusText;
+  }
+
+  /** Whether the status is from 200 to 299. */
+  get ok(): boolean {
+    return this.#native.ok;
+  }
+
+  /** The headers. */
+  get headers(): Headers {
+    return this.#native.headers;
+  }
+
+  /** Where the response came from, after all redirections. */
+  get url(): string {
+    return this.#native.url;
+  }
+
+  /** Whether the body was read or dropped, or somebody has begun to. */
+  get bodyUsed(): boolean {
+    return this.#isTaken;
+  }
+
+  /**
+   * The body as a stream of the platform; `null` if there is none.
+   *
+   * It has no limit of size. To read from it is no wait: it ends with the scope in
+   * which the request was made, and with the time of the request. `chunks` is a
+   * wait.
+   */
+  get body(): ReadableStream<Uint8Array> | null {
+    if (this.#stream !== undefined) return this.#stream;
+    if (this.#native.body === null) return null;
+    const next = this.#take(this.#native.body);
+    return this.#stream = new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        const chunk = await next();
+        if (chunk === undefined) controller.close();
+        else controller.enqueue(chunk);
+      },
+      cancel: () => this.discard(),
+    }, { highWaterMark: 0 });
+  }
+
+  /**
+   * Reads the body as it comes, without a limit of size. To leave the loop drops
+   * the rest.
+   *
+   * @returns The pieces.
+   * @throws {NetworkError} If the connection breaks.
+   * @throws {TimeoutError} If the time of the request is over.
+   * @throws {InvalidStateError} If the body was read or dropped.
+   */
+  async *chunks(): AsyncGenerator<Uint8Array, void, void> {
+    if (this.#native.body === null) return;
+    const next = this.#take(this.#native.body);
+    try {
+      for (;;) {
+        const chunk = await this.#exchange.wait(next());
+        if (chunk === undefined) return;
+        yield chunk;
+      }
+    } finally {
+      await this.discard();
+    }
+  }
+
+  /**
+   * Reads the body.
+   *
+   * @returns The bytes.
+   * @throws {BodyTooLargeError} If there are more than the session allows.
+   * @throws {NetworkError} If the connection breaks.
+   * @throws {TimeoutError} If the time of the request is over.
+   * @throws {InvalidStateError} If the body was read or dropped.
+   */
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    const { request } = this.#exchange;
+    const maxBytes = this.#maxBodyBytes;
+    const announced = Number(this.headers.get("content-length"));
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of this.chunks()) {
+      size += chunk.length;
+      if (Math.max(size, announced) > maxBytes) {
+        throw new BodyTooLargeError(request, maxBytes);
+      }
+      parts.push(chunk);
+    }
+    return joined(parts, size);
+  }
+
+  /**
+   * Reads the body as text in UTF-8; see `bytes`.
+   *
+   * @returns The text.
+   * @throws {BodyTooLargeError} If there is more than the session allows.
+   * @throws {NetworkError} If the connection breaks.
+   * @throws {TimeoutError} If the time of the request is over.
+   * @throws {InvalidStateError} If the body was read or dropped.
+   */
+  async text(): Promise<string> {
+    return new TextDecoder().decode(await this.bytes());
+  }
+
+  /**
+   * Reads the body as JSON; see `bytes`. The type is not checked.
+   *
+   * @typeParam T What the body is taken for.
+   * @returns The value.
+   * @throws {JsonError} If the body is not JSON.
+   * @throws {BodyTooLargeError} If there is more than the session allows.
+   * @throws {NetworkError} If the connection breaks.
+   * @throws {TimeoutError} If the time of the request is over.
+   * @throws {InvalidStateError} If the body was read or dropped.
+   */
+  async json<T = unknown>(): Promise<T> {
+    const text = await this.text();
+    try {
+      return JSON.parse(text) as T;
+    } catch (cause) {
+      const bodySnippet = text.slice(0, SNIPPET_LENGTH);
+      throw new JsonError(this.#exchange.request, { cause, bodySnippet });
+    }
+  }
+
+  /** Drops the body, if it was not read to its end, and ends the request. */
+  async discard(): Promise<void> {
+    this.#isTaken = true;
+    const { request } = this.#exchange;
+    this.#exchange.abort(
+      new InvalidStateError(
+        `Cannot read the response to ${request}: it was dropped`,
+      ),
+    );
+    const body = this.#reader ?? this.#native.body;
+    await body?.cancel().catch(() => {});
+  }
+
+  /** Drops the body. */
+  [Symbol.dispose](): void {
+    this.discard();
+  }
+
+  /** Drops the body. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.discard();
+  }
+
+  /** Takes the body, which can be done once, and gives what reads a piece of it. */
+  #take(
+    body: ReadableStream<Uint8Array>,
+  ): () => Promise<Uint8Array | undefined> {
+    const exchange = this.#exchange;
+    const { request, signal } = exchange;
+    if (this.#isTaken) {
+      throw new InvalidStateError(
+        `Cannot read the response to ${request}: it was read or dropped`,
+      );
+    }
+    this.#isTaken = true;
+    const reader = this.#reader = body.getReader();
+    return async () => {
+      try {
+        const { value } = await reader.read();
+        if (value === undefined) exchange.end();
+        return value;
+      } catch (error) {
+        exchange.end();
+        if (signal.aborted) throw signal.reason;
+        throw networkErrorOf(request, error, "yes");
+      }
+    };
+  }
+}
+
+/** The error for a status that is not ok; it drops the rest of the body. */
+export async function statusErrorOf(
+  response: HttpResponse,
+  request: string,
+): Promise<HttpStatusError> {
+  const { status, headers } = response;
+  const decoder = new TextDecoder();
+  let bodySnippet = "";
+  try {
+    for await (const chunk of response.chunks()) {
+      bodySnippet += decoder.decode(chunk, { stream: true });
+      if (bodySnippet.length >= SNIPPET_LENGTH) break;
+    }
+  } catch (error) {
+    // The status says more than a body that broke off.
+    if (!(error instanceof NetworkError)) throw error;
+  }
+  bodySnippet = bodySnippet.slice(0, SNIPPET_LENGTH);
+  return new HttpStatusError({ request, status, headers, bodySnippet });
+}
+
+function joined(
+  parts: readonly Uint8Array[],
+  size: number,
+): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size);
+  let offset = 0;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,5 @@
+/** What a thread of ours knows of itself; in the main thread nothing is set. */
+export const thread: {
+  /** One number, which is 1 once the work of the thread is to end. */
+  flag: Int32Array | undefined;
+} = { flag: undefined };

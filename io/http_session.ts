@@ -1,0 +1,399 @@
+/**
+ * Requests over HTTP that end with the ambient scope, with a time limit, and with
+ * their session.
+ *
+ * It needs the permission `net` for the servers.
+ *
+ * ```ts ignore
+ * import { HttpSession } from "@ilmek/async/http-session";
+ *
+ * await using session = new HttpSession({ baseUrl: "https://api.example.com" });
+ * const response = await session.get("/users", { query: { page: 2 } });
+ * console.log(await response.json());
+ * ```
+ *
+ * @module
+ */
+import {
+  checkCount,
+  checkFunction,
+  type Duration,
+  show,
+  toLimitMs,
+} from "../_internal/check.ts";
+import { throwIfCancelled } from "../primitives/checkpoint.ts";
+import { currentSignal } from "../primitives/scope.ts";
+import { networkErrorOf, SessionClosedError } from "./_http_errors.ts";
+import { HttpExchange } from "./_http_exchange.ts";
+import { HttpResponse, statusErrorOf } from "./_http_response.ts";
+
+export type { Duration } from "../_internal/check.ts";
+export {
+  BodyTooLargeError,
+  HttpStatusError,
+  type HttpStatusErrorOptions,
+  JsonError,
+  NetworkError,
+  type RequestSent,
+  SessionClosedError,
+} from "./_http_errors.ts";
+export { HttpResponse } from "./_http_response.ts";
+
+/** What can stand in a query. */
+export type QueryValue = string | number | boolean;
+
+/** The parameters of a query; a list gives its name several times. */
+export interface Query {
+  /** The value of one parameter; `undefined` leaves it out. */
+  readonly [name: string]: QueryValue | readonly QueryValue[] | undefined;
+}
+
+/** Options of {@linkcode HttpSession}. */
+export interface HttpSessionOptions {
+  /**
+   * Where paths begin. What it has for a path is kept: `/users` below
+   * `https://example.com/api` is `https://example.com/api/users`.
+   */
+  baseUrl?: string | URL;
+  /** The headers of all requests. */
+  headers?: HeadersInit;
+  /**
+   * How long a request may take, with its body read; `null` for ever.
+   *
+   * @default {30_000}
+   */
+  timeoutMs?: Duration | null;
+  /**
+   * How many bytes of a body are read into memory.
+   *
+   * @default {67_108_864, which is 64 MiB}
+   */
+  maxBodyBytes?: number;
+  /**
+   * Makes requests reject with an {@linkcode HttpStatusError} if the status is not
+   * from 200 to 299.
+   *
+   * @default {false}
+   */
+  throwOnError?: boolean;
+  /**
+   * What fetches.
+   *
+   * @default {globalThis.fetch}
+   */
+  fetch?: (request: Request) => Promise<Response>;
+}
+
+/** Options of the methods of {@linkcode HttpSession}. */
+export interface HttpRequestOptions {
+  /** Parameters that are added to those of the path. */
+  query?: Query;
+  /** Headers; they win over those of the session. */
+  headers?: HeadersInit;
+  /** The body. */
+  body?: BodyInit;
+  /** The body as a value, which is sent as JSON. */
+  json?: unknown;
+  /** How long it may take, instead of what the session says. */
+  timeoutMs?: Duration | null;
+  /** What to do with a bad status, instead of what the session says. */
+  throwOnError?: boolean;
+  /** Ends the request when it aborts, besides the ambient scope. */
+  signal?: AbortSignal;
+}
+
+/** Options of {@linkcode HttpSession.request}. */
+export interface HttpSessionRequestOptions extends HttpRequestOptions {
+  /**
+   * The method.
+   *
+   * @default {"GET"}
+   */
+  method?: string;
+}
+
+/**
+ * A client for HTTP: what its requests have in common, and what ends them.
+ *
+ * A request is a wait. When its scope is cancelled, its time is over or the session
+ * is closed, the request is aborted, and so is a response that nobody has read.
+ * While it is under way, virtual time stands still.
+ *
+ * @example Send JSON, and get some
+ * ```ts
+ * import { HttpSession } from "@ilmek/async/http-session";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using session = new HttpSession({
+ *   baseUrl: "https://example.com/api",
+ *   fetch: async (request) =>
+ *     Response.json({ url: request.url, got: await request.json() }),
+ * });
+ * const response = await session.post("/users", { json: { name: "ada" } });
+ *
+ * assertEquals(await response.json(), {
+ *   url: "https://example.com/api/users",
+ *   got: { name: "ada" },
+ * });
+ * ```
+ */
+export class HttpSession implements AsyncDisposable {
+  readonly #baseUrl: URL | undefined;
+  readonly #headers: Headers;
+  readonly #limitMs: number;
+  readonly #maxBodyBytes: number;
+  readonly #throwOnError: boolean;
+  readonly #fetch: (request: Request) => Promise<Response>;
+  readonly #exchanges = new Set<HttpExchange>();
+  #closed = false;
+
+  /** Creates a session. */
+  constructor(options: HttpSessionOptions = {}) {
+    const { baseUrl, headers, timeoutMs = 30_000 } = options;
+    const { maxBodyBytes = 64 * 1024 * 1024, throwOnError = false } = options;
+    const { fetch = globalThis.fetch } = options;
+    checkFunction(fetch, "create a session", "fetch");
+    this.#baseUrl = baseUrl === undefined ? undefined : parseBase(baseUrl);
+    this.#headers = new Headers(headers);
+    this.#limitMs = toLimitMs(timeoutMs, "create a session", "timeoutMs");
+    this.#maxBodyBytes = checkCount(
+      maxBodyBytes,
+      "create a session",
+      "maxBodyBytes",
+      0,
+    );
+    this.#throwOnError = throwOnError;
+    this.#fetch = fetch;
+  }
+
+  /** Whether the session was closed. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** How many requests are under way: not answered, or with a body not read. */
+  get inFlight(): number {
+    return this.#exchanges.size;
+  }
+
+  /**
+   * Requests with the method GET; see `request`.
+   *
+   * @param path The path below `baseUrl`, or a URL.
+   * @param options Additional options.
+   * @returns The response, whose body is to be read or dropped.
+   */
+  get(
+    path: string | URL,
+    options: HttpRequestOptions = {},
+  ): Promise<HttpResponse> {
+    return this.request(path, { ...options, method: "GET" });
+  }
+
+  /**
+   * Requests with the method POST; see `request`.
+   *
+   * @param path The path below `baseUrl`, or a URL.
+   * @param options Additional options.
+   * @returns The response, whose body is to be read or dropped.
+   */
+  post(
+    path: string | URL,
+    options: HttpRequestOptions = {},
+  ): Promise<HttpResponse> {
+    return this.request(path, { ...options, method: "POST" });
+  }
+
+  /**
+   * Requests with the method PUT; see `request`.
+   *
+   * @param path The path below `baseUrl`, or a URL.
+   * @param options Additional options.
+   * @returns The response, whose body is to be read or dropped.
+   */
+  put(
+    path: string | URL,
+    options: HttpRequestOptions = {},
+  ): Promise<HttpResponse> {
+    return this.request(path, { ...options, method: "PUT" });
+  }
+
+  /**
+   * Requests with the method DELETE; see `request`.
+   *
+   * @param path The path below `baseUrl`, or a URL.
+   * @param options Additional options.
+   * @returns The response, whose body is to be read or dropped.
+   */
+  delete(
+    path: string | URL,
+    options: HttpRequestOptions = {},
+  ): Promise<HttpResponse> {
+    return this.request(path, { ...options, method: "DELETE" });
+  }
+
+  /**
+   * Sends a request, and waits for the head of the response.
+   *
+   * A status such as 404 is a response like any other, unless `throwOnError` is
+   * set.
+   *
+   * @param path The path below `baseUrl`, or a URL; with a `baseUrl` it must have
+   * the same origin, so that the headers of the session go nowhere else.
+   * @param options Additional options.
+   * @returns The response, whose body is to be read or dropped.
+   * @throws {TypeError} If the URL or an option is wrong.
+   * @throws {NetworkError} If there is no connection, or it breaks.
+   * @throws {HttpStatusError} If `throwOnError` is set, and the status is bad.
+   * @throws {TimeoutError} If it takes too long.
+   * @throws {SessionClosedError} If the session is closed, also while it waits.
+   * @throws {CancelledError} If the ambient scope is cancelled.
+   * @throws The reason of `options.signal`, if it aborts before.
+   */
+  async request(
+    path: string | URL,
+    options: HttpSessionRequestOptions = {},
+  ): Promise<HttpResponse> {
+    const { timeoutMs, throwOnError = this.#throwOnError, signal } = options;
+    const limitMs = timeoutMs === undefined
+      ? this.#limitMs
+      : toLimitMs(timeoutMs, "send a request", "timeoutMs");
+    const { url, init } = this.#prepare(path, options);
+    const name = `${init.method} ${url.origin}${url.pathname}`;
+    if (this.#closed) throw new SessionClosedError(closedMessage(name));
+    throwIfCancelled();
+    signal?.throwIfAborted();
+    const exchange = new HttpExchange(name, {
+      limitMs,
+      signals: signal ? [currentSignal(), signal] : [currentSignal()],
+      onEnd: () => this.#exchanges.delete(exchange),
+    });
+    this.#exchanges.add(exchange);
+    const response = await this.#send(exchange, url, init);
+    if (throwOnError && !response.ok) throw await statusErrorOf(response, name);
+    return response;
+  }
+
+  /**
+   * Closes the session: requests that are under way are aborted, and their bodies
+   * dropped. Closing twice does nothing.
+   */
+  close(): void {
+    this.#closed = true;
+    for (const exchange of [...this.#exchanges]) {
+      exchange.abort(new SessionClosedError(closedMessage(exchange.request)));
+    }
+  }
+
+  /** Closes the session. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  async #send(
+    exchange: HttpExchange,
+    url: URL,
+    init: RequestInit,
+  ): Promise<HttpResponse> {
+    let native: Response;
+    try {
+      const { signal } = exchange;
+      const sent = this.#sent(new Request(url, { ...init, signal }), exchange);
+      native = await exchange.wait(sent);
+    } catch (error) {
+      exchange.abort(error);
+      throw error;
+    }
+    return new HttpResponse(native, exchange, {
+      maxBodyBytes: this.#maxBodyBytes,
+    });
+  }
+
+  async #sent(request: Request, exchange: HttpExchange): Promise<Response> {
+    const { signal } = exchange;
+    let response: Response;
+    try {
+      response = await this.#fetch(request);
+    } catch (error) {
+      throw signal.aborted ? error : networkErrorOf(exchange.request, error);
+    }
+    // Nobody waits any more, and `fetch` did not take notice of the signal.
+    if (signal.aborted) response.body?.cancel().catch(() => {});
+    return response;
+  }
+
+  #prepare(
+    path: string | URL,
+    options: HttpSessionRequestOptions,
+  ): { url: URL; init: RequestInit & { method: string } } {
+    const { method = "GET", query = {}, headers, body, json } = options;
+    if (body !== undefined && json !== undefined) {
+      throw new TypeError(
+        'Cannot send a request as there must be one of "body" and "json": both are there',
+      );
+    }
+    const url = this.#urlOf(path);
+    addQuery(url, query);
+    const merged = new Headers(this.#headers);
+    for (const [name, value] of new Headers(headers)) merged.set(name, value);
+    if (json !== undefined && !merged.has("content-type")) {
+      merged.set("content-type", "application/json");
+    }
+    const content = json === undefined ? body : JSON.stringify(json);
+    return {
+      url,
+      init: {
+        method,
+        headers: merged,
+        ...(content === undefined ? {} : { body: content }),
+      },
+    };
+  }
+
+  #urlOf(path: string | URL): URL {
+    const base = this.#baseUrl;
+    const text = String(path);
+    const url = URL.parse(base ? text.replace(/^\/+/, "") : text, base?.href);
+    if (url === null) {
+      throw new TypeError(
+        `Cannot send a request as "path" must be a URL where the session has no "baseUrl": current value is ${
+          show(text)
+        }`,
+      );
+    }
+    if (base === undefined || url.origin === base.origin) return url;
+    throw new TypeError(
+      `Cannot send a request as "path" must stay below ${base.origin}: current value is ${
+        show(text)
+      }`,
+    );
+  }
+}
+
+function parseBase(baseUrl: string | URL): URL {
+  const url = URL.parse(String(baseUrl));
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new TypeError(
+      `Cannot create a session as "baseUrl" must be a URL of HTTP: current value is ${
+        show(String(baseUrl))
+      }`,
+    );
+  }
+  // Without the slash the last part of the path would get lost.
+  if (!url.pathname.endsWith("/")) url.pathname += "/";
+  return url;
+}
+
+function addQuery(url: URL, query: Query): void {
+  for (const [name, value] of Object.entries(query)) {
+    if (value === undefined) continue;
+    for (const one of Array.isArray(value) ? value : [value]) {
+      url.searchParams.append(name, String(one));
+    }
+  }
+}
+
+function closedMessage(request: string): string {
+  return `Cannot finish ${request}: the session was closed`;
+}
