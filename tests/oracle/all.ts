@@ -1,0 +1,12 @@
+import "./as_completed.ts";
+import "./context_vars.ts";
+import "./future.ts";
+import "./gather.ts";
+import "./loop.ts";
+import "./seed.ts";
+import "./shield.ts";
+import "./task.ts";
+import "./task_group.ts";
+import "./timeout.ts";
+import "./wait.ts";
+import "./wait_for.ts";

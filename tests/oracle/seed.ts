@@ -1,0 +1,301 @@
+import { gather } from "@ilmek/async/gather";
+import { type ExceptionContext, getRunningLoop } from "@ilmek/async/loop";
+import { Queue } from "@ilmek/async/queue";
+import { sleep } from "@ilmek/async/sleep";
+import { createTask, type Task } from "@ilmek/async/task";
+import { FIRST_COMPLETED, wait } from "@ilmek/async/wait";
+import { waitFor } from "@ilmek/async/wait-for";
+import {
+  Example1,
+  Example2,
+  Example3,
+  Example4,
+  Example5,
+  Example6,
+} from "./guide.ts";
+import { Example7, Example7Group } from "./guide_tasks.ts";
+import { scenario, valueError } from "./harness.ts";
+
+scenario("seed.ex01_sync", (t) => {
+  // ex(1, t).run_sync()
+  new Example1(t).runSync();
+}, { outside: true });
+
+scenario("seed.ex02_users", async (t) => {
+  // m = ex(2, t)
+  const m = new Example2(t);
+  // t('r:', await m.fetch_multiple_users([3, 1, 2]))
+  t("r:", await m.fetchMultipleUsers([3, 1, 2]));
+  // t('r:', await m.fetch_multiple_users([]))
+  t("r:", await m.fetchMultipleUsers([]));
+  // t('r:', await m.can_call_sync())
+  t("r:", await m.canCallSync());
+  // t('r:', await m.call_async_from_async())
+  t("r:", await m.callAsyncFromAsync());
+});
+
+scenario("seed.ex02_bridge", async (t) => {
+  // m = ex(2, t)
+  const m = new Example2(t);
+  // m.asyncio = type('A', (), {'run': staticmethod(lambda c: asyncio.Runner(loop_factory=VirtualLoop).run(c)), 'sleep': asyncio.sleep})
+  m.run = (c) => t.virtual.run(c);
+  // t('r:', m.cannot_call_async())
+  t("r:", await m.cannotCallAsync());
+}, { outside: true });
+
+scenario("seed.ex03_gather", async (t) => {
+  // await ex(3, t).gather_example()
+  await new Example3(t).gatherExample();
+});
+
+scenario("seed.ex03_wait", async (t) => {
+  // await ex(3, t).wait_example()
+  await new Example3(t).waitExample();
+});
+
+scenario("seed.ex03_timeout", async (t) => {
+  // await ex(3, t).timeout_example()
+  await new Example3(t).timeoutExample();
+});
+
+scenario("seed.ex03_as_completed", async (t) => {
+  // await ex(3, t).as_completed_example()
+  await new Example3(t).asCompletedExample();
+});
+
+scenario("seed.ex03_unread_error", async (t) => {
+  // async def bad():
+  const bad = async (): Promise<null> => {
+    // await sleep(0.5)
+    await sleep(500);
+    // raise ValueError('bad')
+    throw valueError("bad");
+  };
+  // async def w():
+  const w = async () => {
+    // ks = [mk(bad()), mk(t.act('b', 2))]
+    const ks = [createTask(bad), createTask(() => t.act("b", 2))];
+    // d, p = await asyncio.wait(ks, return_when=asyncio.FIRST_COMPLETED)
+    const { done, pending } = await wait(ks, { returnWhen: FIRST_COMPLETED });
+    // t('main:', len(d), len(p))
+    t("main:", done.size, pending.size);
+    // for k in p: k.cancel()
+    for (const k of pending) k.cancel();
+    // await asyncio.gather(*p, return_exceptions=True)
+    await gather([...pending], { returnExceptions: true });
+  };
+  // await w()
+  await w();
+  // gc.collect()
+  // await sleep(0)
+  await sleep(0);
+  // t('main:end')
+  t("main:end");
+}, { deviation: 5 });
+
+scenario("seed.ex04_nested", async (t) => {
+  // t('r:', await ex(4, t).fetch_user_with_posts(1))
+  t("r:", await new Example4(t).fetchUserWithPosts(1));
+});
+
+scenario("seed.ex04_chain", async (t) => {
+  // t('r:', await ex(4, t).chained_coroutines())
+  t("r:", await new Example4(t).chainedCoroutines());
+});
+
+scenario("seed.ex05_hang", async (t) => {
+  // await ex(5, t, (0.5, 0.25, 0.75)).producer_consumer_pattern()
+  await new Example5(t, [0.5, 0.25, 0.75]).producerConsumerPattern();
+}, { deviation: 7 });
+
+scenario("seed.ex05_full_queue", async (t) => {
+  // m = ex(5, t, (0.0,))
+  const m = new Example5(t, [0]);
+  // q = asyncio.Queue(2)
+  const q = new Queue<string | null>({ capacity: 2 });
+  // async def slow():
+  const slow = async () => {
+    // for i in range(5):
+    for (let i = 0; i < 5; i++) {
+      // await sleep(1)
+      await sleep(1000);
+      // await q.put(f'S{i}')
+      await q.put(`S${i}`);
+      // t('slow:put', i)
+      t("slow:put", i);
+    }
+  };
+  // cs = [mk(m.consumer(q, i)) for i in range(3)]
+  const cs = [0, 1, 2].map((i) => createTask(() => m.consumer(q, i)));
+  // await t.attempt('main:producers', asyncio.wait_for(asyncio.gather(m.producer(q, 0), slow()), 20))
+  await t.attempt(
+    "main:producers",
+    waitFor(gather([() => m.producer(q, 0), slow]), 20_000),
+  );
+  // t('main:', [c.done() for c in cs], q.full())
+  t("main:", cs.map((c) => c.done), q.full);
+}, { deviation: 7 });
+
+scenario("seed.ex06_perf", async (t) => {
+  // rec = []
+  const rec: string[] = [];
+  // class H(logging.Handler):
+  // def emit(s, r): rec.append(r.levelname)
+  const h = ({ message }: ExceptionContext): void => {
+    rec.push(message);
+  };
+  // lg = logging.getLogger('asyncio')
+  const lg = getRunningLoop();
+  // lg.addHandler(h)
+  const before = lg.exceptionHandler;
+  lg.exceptionHandler = h;
+  // try: await ex(6, t).performance_monitoring()
+  try {
+    await new Example6(t).performanceMonitoring();
+  } finally {
+    // finally: lg.removeHandler(h)
+    lg.exceptionHandler = before;
+  }
+  // t('main:', L().get_debug(), len(rec))
+  t("main:", getRunningLoop().debug, rec.length);
+  // L().set_debug(False)
+  getRunningLoop().debug = false;
+});
+
+scenario("seed.ex06_thread_leftover", async (t) => {
+  // m = ex(6, t)
+  const m = new Example6(t);
+  // m.asyncio = types.SimpleNamespace(new_event_loop=VirtualLoop, set_event_loop=lambda l: None)
+  m.newEventLoop = () => t.virtual;
+  // keep = []
+  const keep: Task<void>[] = [];
+  // async def left():
+  const left = async () => {
+    // try: await sleep(9)
+    try {
+      await sleep(9000);
+    } finally {
+      // finally: t('left:finally')
+      t("left:finally");
+    }
+  };
+  // async def main():
+  const main = async () => {
+    // keep.append(asyncio.get_running_loop().create_task(left()))
+    keep.push(getRunningLoop().createTask(left));
+    // await sleep(1)
+    await sleep(1000);
+    // return 'R'
+    return "R";
+  };
+  // t('main:', m.run_async_in_thread(main()))
+  t("main:", await m.runAsyncInThread(main));
+  // t('main:left_done', keep[0].done())
+  t("main:left_done", keep[0]?.done);
+}, { outside: true, deviation: 9 });
+
+scenario("seed.ex07_manage", async (t) => {
+  // await ex(7, t).task_management_example()
+  await new Example7(t).taskManagementExample();
+});
+
+scenario("seed.ex07_cancel", async (t) => {
+  // await ex(7, t).cancellation_example()
+  await new Example7(t).cancellationExample();
+}, { deviation: 7 });
+
+scenario("seed.ex07_group_empty", async (t) => {
+  // g = ex(7, t).TaskGroup('g')
+  const g = new Example7Group(t, "g");
+  // t('r:', await g.wait_all(), len(g), g.name)
+  t("r:", await g.waitAll(), g.size, g.name);
+});
+
+scenario("seed.ex07_group_timeout", async (t) => {
+  // m = ex(7, t)
+  const m = new Example7(t);
+  // g = m.TaskGroup('G')
+  const g = new Example7Group(t, "G");
+  // g.create_task(m.monitored_task('A', 1))
+  g.createTask(() => m.monitoredTask("A", 1000));
+  // g.create_task(m.monitored_task('B', 5))
+  g.createTask(() => m.monitoredTask("B", 5000));
+  // await t.attempt('main:r', g.wait_all(timeout=2))
+  await t.attempt("main:r", g.waitAll(2000));
+  // t('main:len', len(g))
+  t("main:len", g.size);
+});
+
+scenario("seed.ex07_group_done_lost", async (t) => {
+  // m = ex(7, t)
+  const m = new Example7(t);
+  // g = m.TaskGroup('G')
+  const g = new Example7Group(t, "G");
+  // g.create_task(m.monitored_task('A', 1))
+  g.createTask(() => m.monitoredTask("A", 1000));
+  // g.create_task(m.monitored_task('B', 3))
+  g.createTask(() => m.monitoredTask("B", 3000));
+  // await sleep(2)
+  await sleep(2000);
+  // t('main:len', len(g))
+  t("main:len", g.size);
+  // t('main:r', await g.wait_all())
+  t("main:r", await g.waitAll());
+});
+
+scenario("seed.ex07_group_error", async (t) => {
+  // m = ex(7, t)
+  const m = new Example7(t);
+  // g = m.TaskGroup('G')
+  const g = new Example7Group(t, "G");
+  // g.create_task(m.failing_task('F'))
+  g.createTask(() => m.failingTask("F"));
+  // g.create_task(m.monitored_task('B', 3))
+  g.createTask(() => m.monitoredTask("B", 3000));
+  // await t.attempt('main:r', g.wait_all())
+  await t.attempt("main:r", g.waitAll());
+  // t('main:len', len(g))
+  t("main:len", g.size);
+  // await sleep(5)
+  await sleep(5000);
+});
+
+scenario("seed.ex07_group_cancel_all", async (t) => {
+  // m = ex(7, t)
+  const m = new Example7(t);
+  // g = m.TaskGroup('G')
+  const g = new Example7Group(t, "G");
+  // g.create_task(m.monitored_task('A', 1))
+  g.createTask(() => m.monitoredTask("A", 1000));
+  // g.create_task(m.monitored_task('B', 3))
+  g.createTask(() => m.monitoredTask("B", 3000));
+  // await sleep(0.5)
+  await sleep(500);
+  // g.cancel_all()
+  g.cancelAll();
+  // await sleep(0.1)
+  await sleep(100);
+  // t('main:len', len(g))
+  t("main:len", g.size);
+});
+
+scenario("seed.ex07_future", async (t) => {
+  // await ex(7, t).future_example()
+  await new Example7(t).futureExample();
+});
+
+scenario("seed.ex07_exceptions", async (t) => {
+  // await ex(7, t).exception_handling_example()
+  await new Example7(t).exceptionHandlingExample();
+});
+
+scenario("seed.ex07_timeout_message_late", async (t) => {
+  // m = ex(7, t)
+  const m = new Example7(t);
+  // g = m.TaskGroup('G')
+  const g = new Example7Group(t, "G");
+  // g.create_task(m.cancellable_task('X'))
+  g.createTask(() => m.cancellableTask("X"));
+  // await t.attempt('main:r', g.wait_all(timeout=1))
+  await t.attempt("main:r", g.waitAll(1000));
+});
