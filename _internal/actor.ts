@@ -20,6 +20,18 @@ export interface ActorOptions {
 const NO_OPTIONS: ActorOptions = {};
 
 /**
+ * Runs the function of an actor, once the gate is open. It is called in the actor's
+ * own frame: awaiting keeps that, and the rest of the creator's async context.
+ *
+ * It is no method: an error keeps the receivers of its stack alive, and a failed
+ * task could never be collected, and reported.
+ */
+export let drive: (
+  actor: Actor,
+  gate: Promise<void> | undefined,
+) => Promise<void>;
+
+/**
  * A task at work: a function that runs in a scope and a context of its own.
  *
  * The actor itself is the frame that travels with its code.
@@ -107,39 +119,37 @@ export class Actor<T = unknown> implements Frame, Job {
     this.#open?.();
   }
 
-  /**
-   * Keeps the actor from beginning until it is run. Called in its own frame: the
-   * promise remembers that, and the rest of the creator's async context.
-   */
-  hold(): void {
+  /** A gate that keeps the actor from beginning until it is run. */
+  gate(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#open = resolve;
-    promise.then(() => this.begin());
+    return promise;
   }
 
-  /**
-   * The first step, in the actor's own frame. A cancellation that came before it
-   * keeps it from beginning.
-   */
-  begin(): void {
-    const fn = this.#fn;
-    if (fn === undefined) return;
-    this.#fn = undefined;
-    const { struck } = this.scope;
-    if (struck !== undefined) return this.#end(false, struck);
-    this.state = "running";
-    this.loop.observer?.started(this as Actor);
-    try {
-      const result = fn();
-      if (!isThenable(result)) return this.#end(true, result);
-      // A task that is returned is awaited in here: it is joined.
-      result.then(
-        (value) => this.#end(true, value),
-        (error) => this.#end(false, error),
-      );
-    } catch (error) {
-      this.#end(false, error);
-    }
+  static {
+    drive = async (actor, gate) => {
+      if (gate !== undefined) await gate;
+      const { loop } = actor;
+      while (loop.pause !== undefined) await loop.pause;
+      const fn = actor.#fn;
+      if (fn === undefined) return;
+      actor.#fn = undefined;
+      // A cancellation that came before the first step keeps it from beginning.
+      const { struck } = actor.scope;
+      if (struck !== undefined) return actor.#end(false, struck);
+      actor.state = "running";
+      loop.observer?.started(actor);
+      loop.countStart();
+      let value: unknown;
+      try {
+        const result = fn();
+        // A task that is returned is awaited in here: it is joined.
+        value = isThenable(result) ? await result : result;
+      } catch (error) {
+        return actor.#end(false, error);
+      }
+      actor.#end(true, value);
+    };
   }
 
   #end(succeeded: boolean, value: unknown): void {

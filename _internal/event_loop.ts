@@ -90,6 +90,8 @@ export class EventLoop implements ClockClient {
   /** Which jobs hold the loop too long, in debug mode. */
   slowCallbackMs = 100;
   closed = false;
+  /** Set while tasks wait for a turn of timers and I/O before they begin. */
+  pause: Promise<void> | undefined = undefined;
   /** Invariant: at least 1 while a runner runs its main function in here. */
   running = 0;
   readonly #deferred = new Ring<Job>();
@@ -97,8 +99,6 @@ export class EventLoop implements ClockClient {
   #draining = false;
   #turnRequested = false;
   #steps = 0;
-  /** Set while tasks wait for a turn of timers and I/O before they begin. */
-  #pause: Promise<void> | undefined;
   readonly #holds = new Set<Hold>();
   readonly #unobserved = new Ring<Unobserved>();
 
@@ -148,9 +148,18 @@ export class EventLoop implements ClockClient {
     return this.door === undefined ? promise : this.door.pass(promise, frame);
   }
 
-  /** Lets an actor begin in a microtask of its own, in the present context. */
-  beginSoon(actor: Actor): void {
-    queueMicrotask(() => this.#begin(actor));
+  /**
+   * Notes that a task begins. Tasks that start tasks without end must not starve
+   * timers and I/O: now and then there is a pause.
+   */
+  countStart(): void {
+    if (this.door !== undefined || !this.#mustGiveWay()) return;
+    this.pause ??= new Promise((resolve) => {
+      this.clock.requestFence(() => {
+        this.pause = undefined;
+        resolve();
+      });
+    });
   }
 
   /** Runs a job soon: first come, first served, before the next turn. */
@@ -263,23 +272,6 @@ export class EventLoop implements ClockClient {
         run: () => resolve(promise),
       });
     });
-  }
-
-  /** Tasks that start tasks without end must not starve timers and I/O. */
-  #begin(actor: Actor): void {
-    if (this.#pause !== undefined) {
-      this.#pause.then(() => this.#begin(actor));
-      return;
-    }
-    if (this.#mustGiveWay()) {
-      this.#pause = new Promise((resolve) => {
-        this.clock.requestFence(() => {
-          this.#pause = undefined;
-          resolve();
-        });
-      });
-    }
-    actor.begin();
   }
 
   /** Runs what was there; what comes in meanwhile is for the next microtask. */

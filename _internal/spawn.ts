@@ -1,4 +1,4 @@
-import { Actor, type ActorOptions } from "./actor.ts";
+import { Actor, type ActorOptions, drive } from "./actor.ts";
 import type { Context } from "./context.ts";
 import { ScopeClosedError } from "./errors.ts";
 import { currentFrame, type Frame, runIn } from "./frame.ts";
@@ -14,11 +14,14 @@ export interface SpawnOptions extends ActorOptions {
   readonly held?: boolean | undefined;
 }
 
+const OPEN: Promise<void> = Promise.resolve();
+const NO_OPTIONS: SpawnOptions = {};
+
 /** Starts `fn` as an actor in a scope of its own below `parent`. */
 export function spawn<T>(
   parent: ScopeNode,
   fn: () => T | PromiseLike<T>,
-  options: SpawnOptions = {},
+  options: SpawnOptions = NO_OPTIONS,
 ): Actor<T> {
   const { loop } = parent;
   const context = options.context ?? currentFrame().context.values;
@@ -36,11 +39,11 @@ export function spawn<T>(
 
 function start(actor: Actor, options: SpawnOptions): void {
   const { loop } = actor;
-  if (options.eager) actor.begin();
-  else if (options.held) actor.hold();
-  else if (loop.door === undefined) loop.beginSoon(actor);
+  if (options.eager) drive(actor, undefined);
+  else if (options.held) drive(actor, actor.gate());
+  else if (loop.door === undefined) drive(actor, OPEN);
   else {
-    actor.hold();
+    drive(actor, actor.gate());
     loop.defer(actor);
   }
 }

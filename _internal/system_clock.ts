@@ -1,4 +1,11 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Clock, ClockClient } from "./event_loop.ts";
+
+/**
+ * Calls a function in no async context: a native timer would keep that of whoever
+ * happened to set it alive, tasks and all.
+ */
+const outside = AsyncLocalStorage.snapshot();
 
 // Captured once: the loop goes on in real time where a test fakes the globals.
 const { setTimeout, clearTimeout, setImmediate, setInterval, clearInterval } =
@@ -83,7 +90,9 @@ export class SystemClock implements Clock {
       this.#disarm();
       const ms = Math.min(Math.ceil(next - now()), MAX_NATIVE_MS);
       this.#armed = next;
-      this.#native = setTimeout(() => this.#fire(), Math.max(ms, 1));
+      this.#native = outside(() =>
+        setTimeout(() => this.#fire(), Math.max(ms, 1))
+      );
     }
     // Only idle timers are left: the process need not wait for them.
     const native = this.#native as { ref?(): void; unref?(): void } | undefined;

@@ -1,0 +1,19 @@
+import { assertEquals } from "@std/assert";
+
+Deno.test(
+  "what is collected unseen is reported once, long before 5 s are over",
+  async () => {
+    const program = new URL("./fixtures/collected.ts", import.meta.url);
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--v8-flags=--expose-gc", program.href],
+      stderr: "inherit",
+    }).output();
+
+    const lines = new TextDecoder().decode(stdout).trim().split("\n")
+      .toSorted();
+    assertEquals(lines, [
+      'Coroutine "forgotten" was never awaited',
+      'Nobody has looked at task "dropped", which failed: TypeError: lost',
+    ]);
+  },
+);
