@@ -53,7 +53,7 @@ export interface AsCompletedOptions {
  *
  * Functions are started as tasks, in the order given. Leaving the loop early
  * leaves the others running. When the time runs out, nothing is cancelled, and
- * every value that has not been taken throws a `TimeoutError`.
+ * every value that has not come by then throws a `TimeoutError`.
  *
  * @typeParam E The entries.
  * @param entries What to wait for: functions, tasks, futures and promises.

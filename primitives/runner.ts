@@ -164,9 +164,7 @@ export class Runner implements AsyncDisposable {
    */
   cancelHard(reason?: unknown): void {
     const { root } = this.#core;
-    for (const scope of root.descendants()) {
-      scope.cancelHard(cancellationOf(scope, reason, { kind: "shutdown" }));
-    }
+    root.cancelHard(cancellationOf(root, reason, { kind: "shutdown" }));
   }
 
   /**

@@ -165,7 +165,9 @@ export const PITFALLS: Readonly<Record<number, Pitfall>> = {
       [UNCANCELLABLE]: [
         "uncancellable() is cancelled when its grace is over, and reported by name",
       ],
-      [RUNNER]: ["Runner.cancelHard() leaves no time for cleanup"],
+      [RUNNER]: [
+        "Runner.cancelHard() ends cleanup that cancel() has left alone",
+      ],
     },
   },
   16: {

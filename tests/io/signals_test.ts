@@ -174,6 +174,20 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "onSignal() keeps the contexts of two registrations apart",
+  ignore,
+  async fn() {
+    await using program = new Program("listening.ts", ["are-called"]);
+    await program.wrote("ready");
+
+    program.kill("SIGUSR1");
+
+    const { stdout } = await program.end();
+    assertEquals(stdout, "ready\nheard by ada\nheard by bob\n");
+  },
+});
+
 Deno.test("onSignal() can be disposed of twice", () => {
   const listener = onSignal("SIGINT", () => {});
 

@@ -191,6 +191,50 @@ testClean(
 );
 
 testClean(
+  "asCompleted() throws a TimeoutError for all that wait at once",
+  async ({ virtual }) => {
+    const tasks = [1, 2].map(() => createTask(() => sleep(20)));
+
+    const results = await Promise.all(
+      [...asCompleted(tasks, { timeoutMs: 10 })].map((next) =>
+        next.then(() => "value", (error) => [error.name, virtual.now])
+      ),
+    );
+
+    assertEquals(results, [["TimeoutError", 10], ["TimeoutError", 10]]);
+    await tasks[1];
+  },
+);
+
+testClean(
+  "asCompleted() keeps what has come in time, although it is taken later",
+  async () => {
+    const slow = createTask(() => sleep(20));
+    const entries = [slow, createTask(() => sleep(1, { value: "in time" }))];
+    const [first, second] = [...asCompleted(entries, { timeoutMs: 10 })];
+    await sleep(15);
+
+    assertEquals(await first, "in time");
+    await assertRejects(async () => await second, TimeoutError);
+    await slow;
+  },
+);
+
+testClean(
+  "asCompleted() in for await takes nothing when its wait is cancelled",
+  async () => {
+    const slow = createTask(() => sleep(10, { value: "slow" }));
+    const results = asCompleted([slow])[Symbol.asyncIterator]();
+    await assertRejects(() => timeout(5, () => results.next()), TimeoutError);
+
+    const { done = false, value } = await results.next();
+
+    assertFalse(done);
+    assertStrictEquals(value, slow);
+  },
+);
+
+testClean(
   "asCompleted() throws its TimeoutError in for await as well",
   async () => {
     const slow = createTask(() => sleep(20));

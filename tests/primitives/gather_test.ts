@@ -102,6 +102,25 @@ testClean(
   },
 );
 
+testClean(
+  "gather() that has failed leaves the others out of the caller's scope",
+  async () => {
+    const log: string[] = [];
+
+    await assertRejects(() =>
+      timeout(5, async () => {
+        await gather([
+          () => sleep(10).then(() => log.push("went on")),
+          () => failAfter(1, "first"),
+        ]).catch(() => {});
+        await sleep(60_000);
+      }), TimeoutError);
+
+    await sleep(20);
+    assertEquals(log, ["went on"]);
+  },
+);
+
 testClean("gather() minds errors after the first", async () => {
   await assertRejects(() =>
     gather([() => failAfter(1, "first"), () => failAfter(2, "second")])

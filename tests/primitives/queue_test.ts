@@ -470,3 +470,29 @@ Deno.test("a loop of ready puts and gets in real time lets timers fire", async (
   clearTimeout(timer);
   assert(fired);
 });
+
+Deno.test("a loop of ready gets in real time lets timers fire", async () => {
+  const queue = new Queue<number>();
+  let fired = false;
+  const timer = setTimeout(() => fired = true, 1);
+  for (let rounds = 0; !fired && rounds < 1_000_000; rounds++) {
+    queue.putNowait(rounds);
+    await queue.get();
+  }
+
+  clearTimeout(timer);
+  assert(fired);
+});
+
+Deno.test("a loop of ready puts in real time lets timers fire", async () => {
+  const queue = new Queue<number>();
+  let fired = false;
+  const timer = setTimeout(() => fired = true, 1);
+  for (let rounds = 0; !fired && rounds < 1_000_000; rounds++) {
+    await queue.put(rounds);
+    queue.getNowait();
+  }
+
+  clearTimeout(timer);
+  assert(fired);
+});

@@ -5,13 +5,18 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
-import { CancelledError, TimeoutError } from "@ilmek/async/errors";
+import {
+  CancelledError,
+  DeadlockError,
+  TimeoutError,
+} from "@ilmek/async/errors";
 import { Future } from "@ilmek/async/future";
 import { getRunningLoop } from "@ilmek/async/loop";
 import { withScope } from "@ilmek/async/scope";
 import { sleep, sleepUntil } from "@ilmek/async/sleep";
 import { createTask } from "@ilmek/async/task";
 import { timeout } from "@ilmek/async/timeout";
+import { runVirtual } from "@ilmek/async/virtual";
 import { testClean } from "../_leaks.ts";
 
 testClean(
@@ -260,6 +265,14 @@ testClean(
     assertEquals(virtual.now, 5);
   },
 );
+
+Deno.test("an idle sleep keeps no run alive", async () => {
+  await assertRejects(
+    () => runVirtual(() => sleep(5, { idle: true })),
+    DeadlockError,
+    "time to pass",
+  );
+});
 
 testClean(
   "sleepUntil() waits until the loop's time is there",

@@ -1124,6 +1124,29 @@ testClean("a member that has started outlives its starter", async () => {
   assertEquals(log, ["ended"]);
 });
 
+testClean(
+  "a member that has started belongs to the group, wherever its starter is",
+  async () => {
+    const log: string[] = [];
+    await using group = new TaskGroup();
+
+    await withScope(async (scope) => {
+      await group.start(async (status: StartStatus<void>) => {
+        status.started();
+        await sleep(5);
+        log.push("goes on");
+        await sleep(100).catch(() => log.push("cancelled"));
+      });
+      scope.cancel();
+    });
+    await sleep(10);
+    group.cancelAll();
+    await group.waitAll();
+
+    assertEquals(log, ["goes on", "cancelled"]);
+  },
+);
+
 testClean("a member that has started is cancelled with its group", async () => {
   const log: string[] = [];
 

@@ -1006,6 +1006,19 @@ testClean(
   },
 );
 
+testClean(
+  "a bare task goes on when the scope of its creator is cancelled",
+  async () => {
+    const { task } = await withScope((scope) => {
+      const task = createTask(() => sleep(10, { value: "done" }));
+      scope.cancel();
+      return { task };
+    });
+
+    assertEquals(await task, "done");
+  },
+);
+
 testClean("a task tied to the current scope ends with it", async () => {
   let task: Task<void> | undefined;
   await timeout(5, async () => {

@@ -390,6 +390,18 @@ Deno.test("a run cancels and awaits what main left behind", async () => {
   assertEquals(leftoversAfter(virtual), []);
 });
 
+Deno.test("a run drops the callbacks that main has planned", async () => {
+  const log: string[] = [];
+  const virtual = new VirtualLoop();
+  await virtual.run(() => {
+    getRunningLoop().callLater(10, () => log.push("planned"));
+  });
+
+  await virtual.run(() => sleep(50));
+
+  assertEquals(log, []);
+});
+
 Deno.test("reports go to the handler of the virtual loop", async () => {
   const reports: ExceptionContext[] = [];
   await runVirtual(() => {
