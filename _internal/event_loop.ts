@@ -28,6 +28,11 @@ export interface Clock {
   timersChanged(): void;
   /** Keeps the process alive until the function that comes back is called. */
   keepAlive(): () => void;
+  /**
+   * Calls `fn` when the process is about to end since nothing is left to do; the
+   * function that comes back takes it back.
+   */
+  beforeExit(fn: () => void): () => void;
 }
 
 /** Decides who runs next, in place of the system's order. */
@@ -101,6 +106,7 @@ export class EventLoop implements ClockClient {
   #steps = 0;
   readonly #holds = new Set<Hold>();
   readonly #unobserved = new Ring<Unobserved>();
+  #forgetExit: (() => void) | undefined;
 
   constructor(clock: Clock, name = "root") {
     this.clock = clock;
@@ -228,11 +234,17 @@ export class EventLoop implements ClockClient {
   /** Reports a failure in 5 s, or at `reportUnobserved`, unless it was seen. */
   watchUnobserved(entry: Unobserved): void {
     this.#unobserved.push(entry);
-    if (this.#unobserved.size === 1) this.#timeUnobserved(UNOBSERVED_MS);
+    if (this.#unobserved.size > 1) return;
+    this.#timeUnobserved(UNOBSERVED_MS);
+    // Without a run nobody else would tell them.
+    this.#forgetExit?.();
+    this.#forgetExit = this.clock.beforeExit(() => this.reportUnobserved());
   }
 
   /** Reports all failures that nobody has looked at. */
   reportUnobserved(): void {
+    this.#forgetExit?.();
+    this.#forgetExit = undefined;
     for (
       let entry = this.#unobserved.shift();
       entry !== undefined;

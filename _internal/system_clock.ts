@@ -23,6 +23,12 @@ export function nextRealTurn(fn: () => void): void {
   setImmediate(fn);
 }
 
+/** What Node and Deno have in common, to tell that nothing is left to do. */
+interface ExitEmitter {
+  on(event: "beforeExit", fn: () => void): void;
+  off(event: "beforeExit", fn: () => void): void;
+}
+
 /** How long those who never wait may go on without a turn. */
 const MAX_TURN_MS = 2;
 
@@ -80,6 +86,12 @@ export class SystemClock implements Clock {
   keepAlive(): () => void {
     const native = setInterval(() => {}, MAX_NATIVE_MS);
     return () => clearInterval(native);
+  }
+
+  beforeExit(fn: () => void): () => void {
+    const { process } = globalThis as unknown as { process?: ExitEmitter };
+    process?.on("beforeExit", fn);
+    return () => process?.off("beforeExit", fn);
   }
 
   #adjust(): void {

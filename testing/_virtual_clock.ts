@@ -97,6 +97,11 @@ export class VirtualClock implements Clock, Observer {
     return () => {};
   }
 
+  /** A run in virtual time tells everything at its own end. */
+  beforeExit(): () => void {
+    return () => {};
+  }
+
   /** Blocks the thread, as far as virtual time is concerned. */
   advance(ms: number): void {
     this.#now += ms;

@@ -49,6 +49,10 @@ export class ManualClock implements Clock {
     return () => {};
   }
 
+  beforeExit(): () => void {
+    return () => {};
+  }
+
   /** Lets a turn come. */
   turn(): void {
     this.turns--;
