@@ -2,13 +2,15 @@ import { isThenable } from "./check.ts";
 import { Context, type ContextValues } from "./context.ts";
 import type { CancelledError } from "./errors.ts";
 import type { EventLoop } from "./event_loop.ts";
-import type { Frame } from "./frame.ts";
+import { currentFrame, type Frame } from "./frame.ts";
 import type { Job, JobKind } from "./job.ts";
 import { Outcome, type Producer } from "./outcome.ts";
 import { ScopeNode } from "./scope_node.ts";
 import { watchFailure } from "./unobserved.ts";
 
 let lastId = 0;
+/** A promise whose `then` is this one calls back in the context of the call. */
+const nativeThen = Promise.prototype.then;
 
 /** What a new actor is told. */
 export interface ActorOptions {
@@ -21,15 +23,12 @@ const NO_OPTIONS: ActorOptions = {};
 
 /**
  * Runs the function of an actor, once the gate is open. It is called in the actor's
- * own frame: awaiting keeps that, and the rest of the creator's async context.
+ * own frame: promises keep that, and the rest of the creator's async context.
  *
  * It is no method: an error keeps the receivers of its stack alive, and a failed
  * task could never be collected, and reported.
  */
-export let drive: (
-  actor: Actor,
-  gate: Promise<void> | undefined,
-) => Promise<void>;
+export let drive: (actor: Actor, gate: Promise<void> | undefined) => void;
 
 /**
  * A task at work: a function that runs in a scope and a context of its own.
@@ -127,10 +126,21 @@ export class Actor<T = unknown> implements Frame, Job {
   }
 
   static {
-    drive = async (actor, gate) => {
-      if (gate !== undefined) await gate;
-      const { loop } = actor;
-      while (loop.pause !== undefined) await loop.pause;
+    // They run in the actor's own frame, and find it there: no closures.
+    const beginHere = (): void => begin(currentFrame() as Actor);
+    const callHere = (): void => call(currentFrame() as Actor);
+    const endHere = (value: unknown): void =>
+      (currentFrame() as Actor).#end(true, value);
+    const failHere = (error: unknown): void =>
+      (currentFrame() as Actor).#end(false, error);
+
+    const begin = (actor: Actor): void => {
+      const gate = actor.loop.startGate();
+      if (gate === undefined) call(actor);
+      else gate.then(callHere);
+    };
+
+    const call = (actor: Actor): void => {
       const fn = actor.#fn;
       if (fn === undefined) return;
       actor.#fn = undefined;
@@ -138,17 +148,26 @@ export class Actor<T = unknown> implements Frame, Job {
       const { struck } = actor.scope;
       if (struck !== undefined) return actor.#end(false, struck);
       actor.state = "running";
-      loop.observer?.started(actor);
-      loop.countStart();
-      let value: unknown;
+      actor.loop.observer?.started(actor);
       try {
         const result = fn();
-        // A task that is returned is awaited in here: it is joined.
-        value = isThenable(result) ? await result : result;
+        if (result instanceof Promise && result.then === nativeThen) {
+          result.then(endHere, failHere);
+        } else if (isThenable(result)) {
+          // A task that is returned is awaited in here: it is joined.
+          result.then(
+            (value) => actor.#end(true, value),
+            (error) => actor.#end(false, error),
+          );
+        } else actor.#end(true, result);
       } catch (error) {
-        return actor.#end(false, error);
+        actor.#end(false, error);
       }
-      actor.#end(true, value);
+    };
+
+    drive = (actor, gate) => {
+      if (gate === undefined) begin(actor);
+      else gate.then(beginHere);
     };
   }
 

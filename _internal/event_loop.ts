@@ -64,6 +64,8 @@ export interface Observer {
 
 /** After how many ready waits or starts the clock is asked whether to give way. */
 const STEPS_PER_LOOK = 128;
+/** How many tasks that wait for a turn begin in it. */
+const STARTS_PER_TURN = 1024;
 /** How long a failed task may stay unobserved before it is reported. */
 const UNOBSERVED_MS = 5000;
 
@@ -95,12 +97,12 @@ export class EventLoop implements ClockClient {
   /** Which jobs hold the loop too long, in debug mode. */
   slowCallbackMs = 100;
   closed = false;
-  /** Set while tasks wait for a turn of timers and I/O before they begin. */
-  pause: Promise<void> | undefined = undefined;
   /** Invariant: at least 1 while a runner runs its main function in here. */
   running = 0;
   readonly #deferred = new Ring<Job>();
   readonly #turns = new Ring<Job>();
+  /** Tasks that wait for a turn of timers and I/O before they begin. */
+  readonly #late = new Ring<() => void>();
   #draining = false;
   #turnRequested = false;
   #steps = 0;
@@ -155,18 +157,23 @@ export class EventLoop implements ClockClient {
   }
 
   /**
-   * Notes that a task begins. Tasks that start tasks without end must not starve
-   * timers and I/O: now and then there is a pause.
+   * What a task waits for before it begins, if it must. Tasks that start tasks
+   * without end must not starve timers and I/O; whoever comes while others wait
+   * joins their line.
    */
-  countStart(): void {
-    if (this.door !== undefined || !this.#mustGiveWay()) return;
-    this.pause ??= new Promise((resolve) => {
-      this.clock.requestFence(() => {
-        this.pause = undefined;
-        resolve();
-      });
-    });
+  startGate(): Promise<void> | undefined {
+    if (this.door !== undefined) return undefined;
+    if (this.#late.size === 0 && !this.#mustGiveWay()) return undefined;
+    if (this.#late.size === 0) this.clock.requestFence(this.#letBegin);
+    return new Promise((resolve) => this.#late.push(resolve));
   }
+
+  /** Lets some begin, and the others after another turn. */
+  readonly #letBegin = (): void => {
+    const count = Math.min(this.#late.size, STARTS_PER_TURN);
+    for (let i = 0; i < count; i++) this.#late.shift()?.();
+    if (this.#late.size > 0) this.clock.requestFence(this.#letBegin);
+  };
 
   /** Runs a job soon: first come, first served, before the next turn. */
   defer(job: Job): void {
