@@ -46,8 +46,9 @@ const QUICK: Effort = {
   heldItems: 1_000,
 };
 
-/** Bytes hardly vary. */
+/** Bytes hardly vary, and growth shows soon. */
 const BYTES_ROUNDS = 3;
+const GROWTH_ROUNDS = 5;
 
 /** A heap that changes by less has come to rest. */
 const REST_BYTES = 1024;
@@ -123,10 +124,11 @@ async function measureGrowth(
   effort: Effort,
 ): Promise<Measured[]> {
   const sized = [effort.fewItems, effort.manyItems];
+  const rounds = Math.min(effort.rounds, GROWTH_ROUNDS);
   const found: Measured[] = [];
   for (const { name, kind, run } of cases) {
     const both: number[][] = [[], []];
-    for (let round = 0; round <= effort.rounds; round++) {
+    for (let round = 0; round <= rounds; round++) {
       for (const [i, items] of sized.entries()) {
         // Both sizes do the same work in all.
         const count = effort.manyItems / items;
