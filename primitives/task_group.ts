@@ -49,16 +49,7 @@ import { Context } from "./context_var.ts";
 import { type CreateTaskOptions, Task, type TaskOutcome } from "./task.ts";
 import { timeout } from "./timeout.ts";
 
-export type {
-  GroupEntries,
-  GroupOutcomes,
-  GroupResult,
-  GroupValues,
-  StartStatus,
-  TaskGroupAllOptions,
-  TaskGroupOptions,
-  WaitAllOptions,
-} from "./_task_group_types.ts";
+export type * from "./_task_group_types.ts";
 
 /**
  * A group of tasks, in a scope of their own.
