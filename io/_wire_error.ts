@@ -29,25 +29,29 @@ export interface WireError {
 
 type ErrorClass = new (...args: never[]) => Error;
 
-/** The classes of errors that both sides know. */
-const CLASSES = new Map<string, ErrorClass>(Object.entries({
-  ...Deno.errors,
-  AggregateError,
-  CancelledError,
-  DeadlockError,
-  DOMException,
-  Error,
-  EvalError,
-  InvalidStateError,
-  RangeError,
-  ReferenceError,
-  ScopeClosedError,
-  SyntaxError,
-  TaskGroupError,
-  TimeoutError,
-  TypeError,
-  URIError,
-}));
+let known: ReadonlyMap<string, ErrorClass> | undefined;
+
+/** The classes of errors that both sides know. Importing alone needs no Deno. */
+function classes(): ReadonlyMap<string, ErrorClass> {
+  return known ??= new Map<string, ErrorClass>(Object.entries({
+    ...Deno.errors,
+    AggregateError,
+    CancelledError,
+    DeadlockError,
+    DOMException,
+    Error,
+    EvalError,
+    InvalidStateError,
+    RangeError,
+    ReferenceError,
+    ScopeClosedError,
+    SyntaxError,
+    TaskGroupError,
+    TimeoutError,
+    TypeError,
+    URIError,
+  }));
+}
 
 /** What is packed and set apart from the other fields. */
 const APART = ["message", "name", "stack"];
@@ -116,14 +120,16 @@ function create({ type, name, message }: WireError): Error {
   if (type === "CancelledError") return new CancelledError();
   // Makes an error of the class without calling its constructor, whose
   // arguments are not known.
-  return Reflect.construct(Error, [message], CLASSES.get(type) ?? Error);
+  return Reflect.construct(Error, [message], classes().get(type) ?? Error);
 }
 
 function typeOf(error: Error): string {
   let prototype: object | null = Object.getPrototypeOf(error);
   for (; prototype !== null; prototype = Object.getPrototypeOf(prototype)) {
     const { constructor } = prototype;
-    if (CLASSES.get(constructor.name) === constructor) return constructor.name;
+    if (classes().get(constructor.name) === constructor) {
+      return constructor.name;
+    }
   }
   return "Error";
 }

@@ -29,6 +29,11 @@ for (const chapter of ["primitives", "patterns", "testing"]) {
   }
 }
 
+test("mod.ts loads: only calls into io need Deno", async () => {
+  // deno-lint-ignore ilmek/import-direction -- mod.ts itself is what is tested
+  assert.ok("createTask" in await import("../mod.ts"));
+});
+
 test("a run waits, gathers, times out and cancels", async () => {
   await using runner = new Runner();
   await runner.run(async () => {
