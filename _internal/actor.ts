@@ -22,8 +22,8 @@ export interface ActorOptions {
 const NO_OPTIONS: ActorOptions = {};
 
 /**
- * Runs the function of an actor, once the gate is open. It is called in the actor's
- * own frame: promises keep that, and the rest of the creator's async context.
+ * Runs the function of an actor, once the gate is open, or at once if there is
+ * none. It is called in the actor's own frame: promises keep that, and the rest of the creator's async context.
  *
  * It is no method: an error keeps the receivers of its stack alive, and a failed
  * task could never be collected, and reported.
@@ -127,14 +127,14 @@ export class Actor<T = unknown> implements Frame, Job {
 
   static {
     // They run in the actor's own frame, and find it there: no closures.
-    const beginHere = (): void => begin(currentFrame() as Actor);
     const callHere = (): void => call(currentFrame() as Actor);
     const endHere = (value: unknown): void =>
       (currentFrame() as Actor).#end(true, value);
     const failHere = (error: unknown): void =>
       (currentFrame() as Actor).#end(false, error);
 
-    const begin = (actor: Actor): void => {
+    const beginHere = (): void => {
+      const actor = currentFrame() as Actor;
       const gate = actor.loop.startGate();
       if (gate === undefined) call(actor);
       else gate.then(callHere);
@@ -166,7 +166,7 @@ export class Actor<T = unknown> implements Frame, Job {
     };
 
     drive = (actor, gate) => {
-      if (gate === undefined) begin(actor);
+      if (gate === undefined) call(actor);
       else gate.then(beginHere);
     };
   }

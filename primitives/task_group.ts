@@ -512,7 +512,8 @@ export class TaskGroup implements AsyncDisposable {
   }
 
   #mustBeOpen(doing: string): void {
-    if (!this.#members.ended) return;
+    const { ended, nursery } = this.#members;
+    if (!ended && !nursery.loop.closed) return;
     throw new ScopeClosedError(
       `Cannot ${doing}: the group "${this.name}" has ended`,
     );

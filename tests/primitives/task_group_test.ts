@@ -16,6 +16,7 @@ import {
   TimeoutError,
 } from "@ilmek/async/errors";
 import { explore } from "@ilmek/async/explore";
+import { Runner } from "@ilmek/async/runner";
 import { currentScope, withScope } from "@ilmek/async/scope";
 import { sleep } from "@ilmek/async/sleep";
 import { createTask, currentTask, type Task } from "@ilmek/async/task";
@@ -1716,4 +1717,15 @@ testClean("a group of 3,000 members is cancelled by one failure", async () => {
   );
 
   assertEquals([error.errors.length, cancelled], [1, COUNT]);
+});
+
+Deno.test("a group whose run was closed takes no member, and ends", async () => {
+  const runner = new Runner();
+  const { group } = await runner.run(() => ({ group: new TaskGroup() }));
+  await runner.close();
+
+  assertThrows(() => group.createTask(() => {}), ScopeClosedError);
+  assertThrows(() => group.background(() => {}), ScopeClosedError);
+  assertEquals(group.size, 0);
+  assertEquals(await group.waitAll(), []);
 });

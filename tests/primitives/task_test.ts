@@ -119,6 +119,19 @@ testClean("createTask() starts eagerly up to the first wait", async () => {
   assertEquals(log, ["begins", "returns", "ends"]);
 });
 
+testClean(
+  "however many eager tasks there are, each begins at once",
+  async () => {
+    let begun = 0;
+
+    for (let i = 1; i <= 1000; i++) {
+      createTask(() => begun++, { eager: true });
+      assertEquals(begun, i);
+    }
+    await sleep(0);
+  },
+);
+
 testClean("an eager task is registered before it runs", async () => {
   let inside: Task<unknown> | undefined;
   let registered = false;
