@@ -23,6 +23,22 @@ export function toLimitMs(
   return value === null ? Infinity : toMs(value, doing, name);
 }
 
+/**
+ * Throws unless `value` is a moment of a loop's time: any number. `subject` is what
+ * the message calls it, and `must` what it has to be.
+ */
+export function checkMoment(
+  value: number,
+  doing: string,
+  subject: string,
+  must = "a number",
+): number {
+  if (typeof value === "number" && !Number.isNaN(value)) return value;
+  throw new RangeError(
+    `Cannot ${doing} as ${subject} must be ${must}: current value is ${value}`,
+  );
+}
+
 /** Throws unless `value` is an integer >= `least` (or `Infinity`). */
 export function checkCount(
   value: number,

@@ -127,6 +127,13 @@ export class EventLoop implements ClockClient {
     ended.cancelHard(error);
   }
 
+  /** All tasks that have not ended. */
+  *actors(): Generator<Actor> {
+    for (const { owner } of this.root.descendants()) {
+      if (owner !== undefined && owner.state !== "ended") yield owner;
+    }
+  }
+
   /** Drops all that is planned; nothing can begin any more. */
   close(): void {
     this.closed = true;

@@ -31,18 +31,6 @@ export class Ring<T> {
     return this.#items[(this.#head + index) & (this.#items.length - 1)];
   }
 
-  /** Takes out the item at `index`; the order of the others stays. */
-  removeAt(index: number): T | undefined {
-    const mask = this.#items.length - 1;
-    const item = this.at(index);
-    for (let i = index; i > 0; i--) {
-      this.#items[(this.#head + i) & mask] =
-        this.#items[(this.#head + i - 1) & mask];
-    }
-    this.shift();
-    return item;
-  }
-
   *[Symbol.iterator](): Iterator<T> {
     for (let i = 0; i < this.#size; i++) yield this.at(i) as T;
   }

@@ -15,10 +15,6 @@ export class Ending implements PromiseLike<void> {
     this.#name = name;
   }
 
-  get reached(): boolean {
-    return this.#isReached;
-  }
-
   reach(): void {
     this.#isReached = true;
     for (const waiter of this.#waiters) {

@@ -231,7 +231,8 @@ export class Context {
    *
    * @internal
    */
-  static storeOf(context: Context): ContextStore {
+  static storeOf(context: Context | undefined): ContextStore | undefined {
+    if (context === undefined) return undefined;
     if (!(#store in context)) {
       throw new TypeError(
         `Cannot run in a context as "context" must come from copyContext(): current value is ${

@@ -11,7 +11,12 @@
  *
  * @module
  */
-import { checkFunction, type Duration, toMs } from "../_internal/check.ts";
+import {
+  checkFunction,
+  checkMoment,
+  type Duration,
+  toMs,
+} from "../_internal/check.ts";
 import { newEventLoop, setLoopMaker } from "../_internal/loop_policy.ts";
 import type { EventLoop } from "../_internal/event_loop.ts";
 import { currentFrame, type Frame, rootFrame } from "../_internal/frame.ts";
@@ -194,11 +199,7 @@ export class Loop {
     ...args: A
   ): Handle {
     checkFunction(fn, "plan a call");
-    if (typeof when !== "number" || Number.isNaN(when)) {
-      throw new RangeError(
-        `Cannot plan a call as "when" must be a number: current value is ${when}`,
-      );
-    }
+    checkMoment(when, "plan a call", '"when"');
     return this.#plan(when, undefined, () => fn(...args));
   }
 

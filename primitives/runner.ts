@@ -228,12 +228,8 @@ export class Runner implements AsyncDisposable {
 
   /** The tasks that have not ended, but for those that were given up before. */
   #unfinished(): Actor[] {
-    const left: Actor[] = [];
-    for (const { owner } of this.#core.root.descendants()) {
-      if (owner === undefined || owner.state === "ended") continue;
-      if (!this.#givenUp.has(owner)) left.push(owner);
-    }
-    return left;
+    return [...this.#core.actors()]
+      .filter((actor) => !this.#givenUp.has(actor));
   }
 
   /** Waits until no task is left, or the loop's time is `limit`. */

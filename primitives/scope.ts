@@ -15,7 +15,12 @@
  * @module
  */
 import { cancellationOf, cancelScope } from "../_internal/cancellation.ts";
-import { checkFunction, type Duration, toMs } from "../_internal/check.ts";
+import {
+  checkFunction,
+  checkMoment,
+  type Duration,
+  toMs,
+} from "../_internal/check.ts";
 import type { CancelledError } from "../_internal/errors.ts";
 import { currentFrame } from "../_internal/frame.ts";
 import { openScope } from "../_internal/open_scope.ts";
@@ -87,12 +92,7 @@ export class Scope {
   }
 
   set deadline(when: number) {
-    if (typeof when !== "number" || Number.isNaN(when)) {
-      throw new RangeError(
-        `Cannot set a deadline as it must be a number: current value is ${when}`,
-      );
-    }
-    this.#node.deadline = when;
+    this.#node.deadline = checkMoment(when, "set a deadline", "it");
   }
 
   /** The earliest deadline in force: of this scope, or of one above. */

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { type Duration, toMs } from "../_internal/check.ts";
+import { checkMoment, type Duration, toMs } from "../_internal/check.ts";
 import { Claim, type Line } from "../_internal/claim.ts";
 import type { CancelledError } from "../_internal/errors.ts";
 import { currentFrame, type Frame } from "../_internal/frame.ts";
@@ -104,12 +104,10 @@ export function sleepUntil(
   when: number,
   options: Omit<SleepOptions<undefined>, "value"> = {},
 ): Promise<void> {
-  if (typeof when !== "number" || Number.isNaN(when)) {
-    return Promise.reject(
-      new RangeError(
-        `Cannot sleep as "when" must be a number: current value is ${when}`,
-      ),
-    );
+  try {
+    checkMoment(when, "sleep", '"when"');
+  } catch (error) {
+    return Promise.reject(error);
   }
   const frame = currentFrame();
   const length = Math.max(0, when - frame.loop.time());

@@ -386,7 +386,7 @@ export function createTask<T>(
     spawn(scope === "current" ? frame.scope : loop.root, fn, {
       name,
       eager,
-      context: context === undefined ? undefined : Context.storeOf(context),
+      context: Context.storeOf(context),
     }),
   );
 }
@@ -430,11 +430,7 @@ export function currentTask(): Task<unknown> | undefined {
  */
 export function allTasks(): Set<Task<unknown>> {
   const tasks = new Set<Task<unknown>>();
-  for (const { owner } of currentFrame().loop.root.descendants()) {
-    if (owner !== undefined && owner.state !== "ended") {
-      tasks.add(Task.of(owner));
-    }
-  }
+  for (const actor of currentFrame().loop.actors()) tasks.add(Task.of(actor));
   return tasks;
 }
 

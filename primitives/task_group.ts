@@ -241,7 +241,7 @@ export class TaskGroup implements AsyncDisposable {
       name,
       eager: eager && free,
       held: !free,
-      context: context === undefined ? undefined : Context.storeOf(context),
+      context: Context.storeOf(context),
       onEnd: this.#onEnd,
     });
     if (!free) this.#seats.hold(actor as Actor);
@@ -326,7 +326,7 @@ export class TaskGroup implements AsyncDisposable {
       spawn<T>(nursery.node, fn, {
         name,
         eager,
-        context: context === undefined ? undefined : Context.storeOf(context),
+        context: Context.storeOf(context),
         onEnd: (actor) => {
           this.#members.judge(actor);
           nursery.left();
@@ -376,7 +376,7 @@ export class TaskGroup implements AsyncDisposable {
     };
     const actor: Actor = spawn<unknown>(frame.scope, () => fn(status), {
       name,
-      context: context === undefined ? undefined : Context.storeOf(context),
+      context: Context.storeOf(context),
       onEnd: (actor) => {
         if (started.pending) endUnstarted(actor, started);
         else this.#members.judge(actor);

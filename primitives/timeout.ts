@@ -10,7 +10,12 @@
  *
  * @module
  */
-import { checkFunction, type Duration, toLimitMs } from "../_internal/check.ts";
+import {
+  checkFunction,
+  checkMoment,
+  type Duration,
+  toLimitMs,
+} from "../_internal/check.ts";
 import { InvalidStateError, TimeoutError } from "../_internal/errors.ts";
 import { currentFrame, type Frame } from "../_internal/frame.ts";
 import { openScope } from "../_internal/open_scope.ts";
@@ -107,11 +112,7 @@ export class TimeoutScope {
    * @throws {InvalidStateError} If the time ran out, or the work has ended.
    */
   reschedule(when: number | null): void {
-    if (when !== null && (typeof when !== "number" || Number.isNaN(when))) {
-      throw new RangeError(
-        `Cannot move a timeout as "when" must be a number or null: current value is ${when}`,
-      );
-    }
+    checkLimit(when, "move a timeout");
     if (this.#node.exited || this.#node.cancelledBy !== undefined) {
       throw new InvalidStateError(
         `Cannot move a timeout: ${
@@ -193,11 +194,7 @@ export async function timeoutAt<T>(
   options: TimeoutOptions = {},
 ): Promise<T> {
   checkFunction(fn, "set a timeout");
-  if (when !== null && (typeof when !== "number" || Number.isNaN(when))) {
-    throw new RangeError(
-      `Cannot set a timeout as "when" must be a number or null: current value is ${when}`,
-    );
-  }
+  checkLimit(when, "set a timeout");
   const frame = currentFrame();
   const { label: name } = options;
   const node = new ScopeNode(frame.loop, frame.scope, { name });
@@ -241,9 +238,7 @@ export async function moveOnAfter<T>(
     const value = await openScope(frame, node, fn, new TimeoutScope(node));
     return { timedOut: false, value };
   } catch (error) {
-    if (error !== node.cancelledBy || error === undefined) throw error;
-    const outer = frame.scope.live().struck;
-    if (outer !== undefined) throw outer;
+    absorb(frame, node, error);
     return { timedOut: true, value: undefined };
   }
 }
@@ -276,8 +271,19 @@ async function finish<T>(
   try {
     return await openScope(frame, node, fn, limit);
   } catch (error) {
-    if (error !== node.cancelledBy || error === undefined) throw error;
-    // Who cancelled from further out comes first: it wants more to end.
-    throw frame.scope.live().struck ?? TimeoutScope.errorOf(limit, ms);
+    absorb(frame, node, error);
+    throw TimeoutScope.errorOf(limit, ms);
   }
+}
+
+/** Throws what the work has ended with, unless it is the limit's own cancellation. */
+function absorb(frame: Frame, node: ScopeNode, error: unknown): void {
+  if (error === undefined || error !== node.cancelledBy) throw error;
+  // Who cancelled from further out comes first: it wants more to end.
+  const { struck } = frame.scope.live();
+  if (struck !== undefined) throw struck;
+}
+
+function checkLimit(when: number | null, doing: string): void {
+  if (when !== null) checkMoment(when, doing, '"when"', "a number or null");
 }
