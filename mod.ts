@@ -23,6 +23,7 @@ export * from "./primitives/queue.ts";
 export * from "./primitives/race.ts";
 export * from "./primitives/runner.ts";
 export * from "./primitives/scope.ts";
+export * from "./primitives/select.ts";
 export * from "./primitives/shield.ts";
 export * from "./primitives/sleep.ts";
 export * from "./primitives/task.ts";

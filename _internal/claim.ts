@@ -1,3 +1,4 @@
+import { reportCircle } from "./deadlock.ts";
 import type { CancelledError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import type { Job, JobKind } from "./job.ts";
@@ -7,12 +8,19 @@ import type { ScopeNode } from "./scope_node.ts";
 /** What a claim waits for: a few words, or the thing itself. */
 export type WaitTarget = string | { readonly label: string };
 
+/** Who has what others wait for. */
+export interface Holder {
+  readonly label: string;
+}
+
 /** Where a claim stands in line. It is told when the claim gives up. */
 export interface Line {
   /** Takes the claim out, and grants whom it stood in the way of. */
   withdraw(claim: Claim): void;
   /** Decides what a cancellation of the waiter means; without it, it gives up. */
   strike?(claim: Claim, error: CancelledError): void;
+  /** The tasks that have what the claims wait for, where that is known. */
+  holders?(): Iterable<Holder>;
 }
 
 /** What became of a claim. `granted` and `failed` come from the line's owner. */
@@ -75,6 +83,7 @@ export class Claim<T = unknown> implements Linked<Claim>, Job {
     this.frame.loop.observer?.parked(this);
     this.#promise = new Promise<T>(capture as never);
     this.#resolve = resolveNew;
+    if (this.frame.loop.debug) reportCircle(this as Claim);
     return this.#promise;
   }
 
@@ -164,15 +173,32 @@ class Rejection {
   }
 }
 
+/** Whom a line belongs to: what it is asked, and told. */
+export interface LineOwner {
+  /** See {@linkcode Line}. */
+  holders?(): Iterable<Holder>;
+  /** A claim has given up: whom it stood in the way of may be granted now. */
+  withdrawn?(claim: Claim): void;
+}
+
+const NOBODY: LineOwner = {};
+
 /** A plain line of claims: the head is served first. */
 export class ClaimList implements Line {
   readonly #claims = new LinkedList<Claim>();
+  readonly #owner: LineOwner;
+
+  constructor(owner: LineOwner = NOBODY) {
+    this.#owner = owner;
+  }
 
   get size(): number {
     return this.#claims.size;
   }
 
+  /** The first that can still be granted. */
   get head(): Claim | undefined {
+    this.#skip();
     return this.#claims.head;
   }
 
@@ -183,6 +209,7 @@ export class ClaimList implements Line {
 
   /** Takes out the head, to be granted. */
   shift(): Claim | undefined {
+    this.#skip();
     const claim = this.#claims.shift();
     if (claim !== undefined) claim.line = undefined;
     return claim;
@@ -190,6 +217,20 @@ export class ClaimList implements Line {
 
   withdraw(claim: Claim): void {
     this.#claims.remove(claim);
+    this.#owner.withdrawn?.(claim);
+  }
+
+  holders(): Iterable<Holder> {
+    return this.#owner.holders?.() ?? [];
+  }
+
+  /** Passes over branches of a `select` that was decided, and is about to leave. */
+  #skip(): void {
+    for (let head = this.#claims.head; head !== undefined && !head.pending;) {
+      head.line = undefined;
+      this.#claims.remove(head);
+      head = this.#claims.head;
+    }
   }
 }
 

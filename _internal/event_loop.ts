@@ -26,8 +26,11 @@ export interface Clock {
   turnIsDue(): boolean;
   /** Says that another timer has become the next one. */
   timersChanged(): void;
-  /** Keeps the process alive until the function that comes back is called. */
-  keepAlive(): () => void;
+  /**
+   * Keeps the process alive until the function that comes back is called, and
+   * calls `look` every so often.
+   */
+  keepAlive(look?: () => void): () => void;
   /**
    * Calls `fn` when the process is about to end since nothing is left to do; the
    * function that comes back takes it back.
@@ -94,6 +97,8 @@ export class EventLoop implements ClockClient {
   exceptionHandler: ((context: ExceptionContext) => void) | undefined =
     undefined;
   debug = false;
+  /** Where `select` begins to look, so that no choice is always the first. */
+  nextChoice = 0;
   /** Which jobs hold the loop too long, in debug mode. */
   slowCallbackMs = 100;
   closed = false;
@@ -107,6 +112,7 @@ export class EventLoop implements ClockClient {
   #turnRequested = false;
   #steps = 0;
   readonly #holds = new Set<Hold>();
+  #sources = 0;
   readonly #unobserved = new Ring<Unobserved>();
   #forgetExit: (() => void) | undefined;
 
@@ -228,6 +234,20 @@ export class EventLoop implements ClockClient {
     return () => {
       if (this.#holds.delete(hold)) this.observer?.held(this.#holds);
     };
+  }
+
+  /** Whether something may come from outside. */
+  get isOpen(): boolean {
+    return this.#holds.size > 0 || this.#sources > 0;
+  }
+
+  /**
+   * Says that something may come from outside at any time, while the clock goes
+   * on: a signal, a connection. The function that comes back ends it.
+   */
+  expectOutside(): () => void {
+    this.#sources++;
+    return () => this.#sources--;
   }
 
   /** Calls the exception handler; what that throws goes to the console. */

@@ -128,14 +128,25 @@ export class Outcome<T> implements Line {
       return frame.loop.pass(this.#settled(), frame);
     }
     const claim = new Claim<T>(frame, this);
-    (this.#waiters ??= new LinkedList()).push(claim as Claim);
-    this.#interested++;
+    this.park(claim as Claim);
     const line = options.owns ? new OwnedLine(this) : this;
     claim.line = line;
     const promise = claim.wait();
     const { struck } = frame.scope.live();
     if (struck !== undefined) line.strike(claim as Claim, struck);
     return promise;
+  }
+
+  /** Puts a claim in line, which counts as somebody who waits. */
+  park(claim: Claim): void {
+    claim.line = this;
+    (this.#waiters ??= new LinkedList()).push(claim);
+    this.#interested++;
+  }
+
+  /** What computes the value is what holds it back. */
+  holders(): Iterable<Producer> {
+    return [this.producer];
   }
 
   /**
@@ -237,9 +248,9 @@ function waitsFor(
 
 /** The line of a waiter that owns the outcome: when it leaves, all ends. */
 class OwnedLine implements Line {
-  readonly #outcome: Pick<Outcome<unknown>, "withdraw" | "strikeLast">;
+  readonly #outcome: Outcome<never> | Outcome<unknown>;
 
-  constructor(outcome: Pick<Outcome<unknown>, "withdraw" | "strikeLast">) {
+  constructor(outcome: Outcome<never> | Outcome<unknown>) {
     this.#outcome = outcome;
   }
 
@@ -249,6 +260,10 @@ class OwnedLine implements Line {
 
   strike(claim: Claim, error: CancelledError): void {
     this.#outcome.strikeLast(claim, error);
+  }
+
+  holders(): Iterable<Producer> {
+    return this.#outcome.holders();
   }
 }
 

@@ -32,6 +32,9 @@ interface ExitEmitter {
 /** How long those who never wait may go on without a turn. */
 const MAX_TURN_MS = 2;
 
+/** How often a run is looked at, whether it can go on. */
+const LOOK_MS = 5000;
+
 /** The longest wait that a native timer can do; longer ones go in pieces. */
 const MAX_NATIVE_MS = 2 ** 31 - 1;
 
@@ -82,9 +85,8 @@ export class SystemClock implements Clock {
     });
   }
 
-  /** Keeps the process alive until the function that comes back is called. */
-  keepAlive(): () => void {
-    const native = setInterval(() => {}, MAX_NATIVE_MS);
+  keepAlive(look: () => void = () => {}): () => void {
+    const native = outside(() => setInterval(look, LOOK_MS));
     return () => clearInterval(native);
   }
 

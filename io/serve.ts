@@ -27,7 +27,7 @@ import { throwIfCancelled } from "../primitives/checkpoint.ts";
 import { bind } from "../primitives/detach.ts";
 import { isCancelled } from "../primitives/errors.ts";
 import { Future } from "../primitives/future.ts";
-import { getRunningLoop, type Loop } from "../primitives/loop.ts";
+import { getRunningLoop, Loop } from "../primitives/loop.ts";
 import { sleep } from "../primitives/sleep.ts";
 import { createTask } from "../primitives/task.ts";
 import { moveOnAfter, type TimeoutScope } from "../primitives/timeout.ts";
@@ -257,6 +257,7 @@ export class Server implements AsyncDisposable {
       info.completed.then(delivered, delivered);
       return exchange.response;
     });
+    const close = Loop.coreOf(this.#loop).expectOutside();
     try {
       await this.#stopped;
       this.#dispatch = unavailable;
@@ -266,6 +267,8 @@ export class Server implements AsyncDisposable {
       if (!isCancelled(error)) throw error;
       // A hard cancellation leaves no time.
       this.#listener.cut();
+    } finally {
+      close();
     }
   }
 

@@ -212,14 +212,15 @@ function listen(
   const { capacity = 16, idle = false, signal } = options;
   const queue = new Queue<Deno.Signal>({ capacity });
   const stop = listenTo(names, (name) => queue.tryPut(name));
+  const loop = Loop.coreOf(getRunningLoop());
+  const close = loop.expectOutside();
   // A listener alone does not keep the process alive.
-  const release = idle
-    ? undefined
-    : Loop.coreOf(getRunningLoop()).clock.keepAlive();
+  const release = idle ? undefined : loop.clock.keepAlive();
   return {
     next: () => queue.get(signal === undefined ? {} : { signal }),
     end: () => {
       stop();
+      close();
       release?.();
     },
   };

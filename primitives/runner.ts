@@ -14,6 +14,7 @@
 import type { Actor } from "../_internal/actor.ts";
 import { cancellationOf, cancelScope } from "../_internal/cancellation.ts";
 import { checkFunction, type Duration, toMs } from "../_internal/check.ts";
+import { DeadlockWatch } from "../_internal/deadlock.ts";
 import { InvalidStateError, ScopeClosedError } from "../_internal/errors.ts";
 import type { EventLoop } from "../_internal/event_loop.ts";
 import {
@@ -104,7 +105,9 @@ export class Runner implements AsyncDisposable {
    * Runs `main` as a task, and gives what it returns once all is over.
    *
    * The process stays alive until then. Runs are not nested: inside of a run,
-   * await the function itself.
+   * await the function itself. If for some seconds all tasks wait, and nothing
+   * that the loop knows of can wake one, the exception handler is told once who
+   * waits for what, and who holds it.
    *
    * @typeParam T What `main` returns.
    * @param main What to run.
@@ -128,7 +131,8 @@ export class Runner implements AsyncDisposable {
     if (this.#main !== undefined) {
       throw new InvalidStateError("Cannot run: the runner runs already");
     }
-    const release = this.#core.clock.keepAlive();
+    const watch = new DeadlockWatch(this.#core);
+    const release = this.#core.clock.keepAlive(() => watch.look());
     this.#core.running++;
     try {
       const frame = rootFrame(this.#core, this.#context);

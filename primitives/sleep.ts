@@ -14,10 +14,12 @@ import { Claim, type Line } from "../_internal/claim.ts";
 import type { CancelledError } from "../_internal/errors.ts";
 import { currentFrame, type Frame } from "../_internal/frame.ts";
 import type { Job, JobKind } from "../_internal/job.ts";
+import { Operation } from "../_internal/operation.ts";
 import { refusal } from "../_internal/refuse.ts";
 import { linkSignal } from "../_internal/signal.ts";
 
 export type { Duration } from "../_internal/check.ts";
+export type { Operation } from "../_internal/operation.ts";
 
 /** Options of {@linkcode sleep}. */
 export interface SleepOptions<T> {
@@ -113,6 +115,40 @@ export function sleepUntil(
   const length = Math.max(0, when - frame.loop.time());
   return refusal(frame, "sleep", options.signal) ??
     rest(frame, when, length, options);
+}
+
+/**
+ * A sleep that has not begun: for {@linkcode select}, as a time limit.
+ *
+ * The time counts from the call of `select`.
+ *
+ * @param ms How long to wait.
+ * @returns The operation; it gives nothing.
+ * @throws {RangeError} If `ms` is negative or not a number.
+ *
+ * @example Wait for an item, but not for long
+ * ```ts
+ * import { Future } from "@ilmek/async/future";
+ * import { select } from "@ilmek/async/select";
+ * import { sleepOp } from "@ilmek/async/sleep";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const answer = new Future<string>();
+ * const { key } = await select({ answer, tooLate: sleepOp(1) });
+ *
+ * assertEquals(key, "tooLate");
+ * ```
+ */
+export function sleepOp(ms: Duration): Operation<void> {
+  const length = toMs(ms, "sleep");
+  return new Operation<void>({
+    label: "time to pass",
+    attempt: () => undefined,
+    park(claim) {
+      if (length === Infinity) return;
+      claim.line = claim.frame.loop.timers.after(length, claim);
+    },
+  });
 }
 
 function rest<T>(

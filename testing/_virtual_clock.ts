@@ -2,6 +2,7 @@ import process from "node:process";
 import type { Actor } from "../_internal/actor.ts";
 import type { Claim } from "../_internal/claim.ts";
 import { cancellationOf } from "../_internal/cancellation.ts";
+import { describeWaits } from "../_internal/deadlock.ts";
 import { DeadlockError } from "../_internal/errors.ts";
 import type {
   Clock,
@@ -219,13 +220,9 @@ export class VirtualClock implements Clock, Observer {
   }
 
   #deadlock(loop: EventLoop): DeadlockError {
-    const waits: string[] = [];
-    for (const scope of [loop.root, ...loop.root.descendants()]) {
-      for (const claim of scope.claims()) waits.push(`  ${claim.label}`);
-    }
     return new DeadlockError(
       `Cannot go on: a deadlock, or a source that was not registered; these wait\n${
-        waits.join("\n")
+        describeWaits(loop)
       }`,
     );
   }

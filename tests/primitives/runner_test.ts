@@ -14,6 +14,7 @@ import {
   InvalidStateError,
   ScopeClosedError,
 } from "@ilmek/async/errors";
+import { Future } from "@ilmek/async/future";
 import { getRunningLoop, Loop, newLoop } from "@ilmek/async/loop";
 import { race } from "@ilmek/async/race";
 import { Runner, type RunnerOptions } from "@ilmek/async/runner";
@@ -277,9 +278,9 @@ Deno.test("Runner.run() keeps the process alive until it has ended", async () =>
   const { clock } = Loop.coreOf(loop);
   const keepAlive = clock.keepAlive.bind(clock);
   let kept = 0;
-  clock.keepAlive = () => {
+  clock.keepAlive = (look) => {
     kept++;
-    const release = keepAlive();
+    const release = keepAlive(look);
     return () => {
       kept--;
       release();
@@ -289,6 +290,88 @@ Deno.test("Runner.run() keeps the process alive until it has ended", async () =>
 
   assertEquals(await runner.run(() => sleep(1).then(() => kept)), 1);
   assertEquals(kept, 0);
+});
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** A runner whose clock is looked at by hand. */
+function lookedAt() {
+  const loop = newLoop();
+  const { clock } = Loop.coreOf(loop);
+  const keepAlive = clock.keepAlive.bind(clock);
+  const seen: { look: () => void; messages: string[] } = {
+    look: () => {},
+    messages: [],
+  };
+  clock.keepAlive = (look) => {
+    if (look !== undefined) seen.look = look;
+    return keepAlive(look);
+  };
+  const runner = new Runner({
+    loopFactory: () => loop,
+    exceptionHandler: ({ message }) => void seen.messages.push(message),
+  });
+  return { runner, seen, loop };
+}
+
+Deno.test("Runner.run() tells once that all tasks wait, and for what", async () => {
+  const { runner, seen } = lookedAt();
+  const answer = new Future<string>({ name: "answer" });
+
+  const over = runner.run(async () => await answer);
+  await nextTurn();
+  for (let i = 0; i < 4; i++) seen.look();
+
+  assertEquals(seen.messages, [
+    "Cannot go on: a deadlock, or a source that was not registered; these wait" +
+    '\n  task "main" waits for future "answer"',
+  ]);
+  answer.setResult("late");
+  assertEquals(await over, "late");
+});
+
+Deno.test("Runner.run() takes one look that finds all waiting for a coincidence", async () => {
+  const { runner, seen } = lookedAt();
+  const answers = [new Future<void>(), new Future<void>({ name: "second" })];
+
+  const over = runner.run(async () => {
+    for (const answer of answers) await answer;
+  });
+  for (const answer of answers) {
+    await nextTurn();
+    seen.look();
+    answer.setResult();
+  }
+  await over;
+
+  assertEquals(seen.messages, []);
+});
+
+Deno.test("Runner.run() is not stuck while a timer, a hold or a foreign promise can wake it", async () => {
+  const { runner, seen, loop } = lookedAt();
+
+  await runner.run(async () => {
+    const looks = async (): Promise<void> => {
+      await nextTurn();
+      seen.look();
+      seen.look();
+    };
+    const held = loop.hold("a test");
+    const waiting = createTask(() => sleep(Infinity));
+    await looks();
+    held[Symbol.dispose]();
+    const close = Loop.coreOf(loop).expectOutside();
+    await looks();
+    close();
+    const nap = createTask(() => sleep(60_000));
+    await looks();
+    nap.cancel();
+    waiting.cancel();
+  });
+
+  assertEquals(seen.messages, []);
 });
 
 Deno.test("Runner.cancel() returns false if nothing runs", async () => {
