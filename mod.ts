@@ -9,6 +9,8 @@ export * from "./io/run.ts";
 export * from "./io/serve.ts";
 export * from "./io/signals.ts";
 export * from "./io/worker.ts";
+export * from "./patterns/keyed.ts";
+export * from "./patterns/policy.ts";
 export * from "./primitives/as_completed.ts";
 export * from "./primitives/checkpoint.ts";
 export * from "./primitives/context_var.ts";

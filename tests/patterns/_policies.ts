@@ -1,0 +1,50 @@
+/**
+ * Policies that the tests of policies put around work, to see what comes through.
+ *
+ * @module
+ */
+
+import type { PolicyCall } from "../../patterns/_call.ts";
+import {
+  compile,
+  type GuardLayer,
+  type Layer,
+  runStep,
+} from "../../patterns/_layers.ts";
+import type { Policy } from "@ilmek/async/policy";
+
+/** A policy made of layers as they stand. */
+export function policyOf(...layers: Layer[]): Policy {
+  const step = compile(layers);
+  return { run: (fn, options = {}) => runStep(step, fn, options) };
+}
+
+/** A guard that lets all in, and writes down what passes. */
+export function logging(
+  log: string[],
+  name: string,
+  overrides: Partial<Pick<GuardLayer, "enter" | "exit">> = {},
+): GuardLayer {
+  return {
+    kind: "guard",
+    enter(call) {
+      log.push(`${name} in ${call.attempt}`);
+      return overrides.enter?.(call);
+    },
+    exit(call, state, outcome) {
+      log.push(`${name} out ${outcome.ok ? "ok" : "failed"}`);
+      return overrides.exit?.(call, state, outcome);
+    },
+    facts: () => ({ policy: "log", name, text: "" }),
+  };
+}
+
+/** What a guard makes of a failed outcome until the attempt is `max`. */
+export function againUntil(max: number): GuardLayer["exit"] {
+  return (call: PolicyCall, _state, outcome) => {
+    if (outcome.ok || call.attempt >= max) return undefined;
+    const { error: lastError } = outcome;
+    const attempt = call.attempt + 1;
+    return call.again({ attempt, retryDepth: 0, lastError });
+  };
+}
