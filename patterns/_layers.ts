@@ -8,14 +8,6 @@ import { listen } from "../_internal/signal.ts";
 import { FIRST_ATTEMPT, PolicyCall } from "./_call.ts";
 import type { PolicyOutcome, PolicyRunOptions } from "./policy.ts";
 
-/** Where a policy of this package keeps what `compose` compiles it from. */
-export const LAYERS: unique symbol = Symbol("ilmek.layers");
-
-/** A policy that `compose` can compile. */
-export interface Layered {
-  readonly [LAYERS]: readonly Layer[];
-}
-
 /** The work at the end of all layers. */
 export type Work<T> = (context: PolicyCall) => T | PromiseLike<T>;
 
@@ -81,6 +73,27 @@ export interface LayerFacts {
   worst?(inner: WorstCase): WorstCase;
   /** What it runs besides the layers inside, a line each. */
   readonly parts?: readonly string[];
+}
+
+/** What each policy of this package is made of. */
+const layersByPolicy = new WeakMap<object, readonly Layer[]>();
+
+/**
+ * Says what a policy is made of, so that `compose` can compile it together with
+ * others: called once, in its constructor. The step that comes back is what its
+ * `run` hands to {@linkcode runStep}.
+ */
+export function defineLayers(
+  policy: object,
+  layers: readonly Layer[],
+): Step {
+  layersByPolicy.set(policy, layers);
+  return compile(layers);
+}
+
+/** What a policy is made of; `undefined` for one that is not of this package. */
+export function layersOf(policy: object): readonly Layer[] | undefined {
+  return layersByPolicy.get(policy);
 }
 
 /** The innermost step. */

@@ -6,7 +6,7 @@
 
 import type { PolicyCall } from "../../patterns/_call.ts";
 import {
-  compile,
+  defineLayers,
   type GuardLayer,
   type Layer,
   runStep,
@@ -15,8 +15,11 @@ import type { Policy } from "@ilmek/async/policy";
 
 /** A policy made of layers as they stand. */
 export function policyOf(...layers: Layer[]): Policy {
-  const step = compile(layers);
-  return { run: (fn, options = {}) => runStep(step, fn, options) };
+  const policy: Policy = {
+    run: (fn, options = {}) => runStep(step, fn, options),
+  };
+  const step = defineLayers(policy, layers);
+  return policy;
 }
 
 /** A guard that lets all in, and writes down what passes. */
