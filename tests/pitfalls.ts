@@ -20,6 +20,7 @@ const PATTERNS = "patterns, as policies that compose";
 const CHECKPOINT = "primitives/checkpoint_test.ts";
 const CONTEXT = "primitives/context_var_test.ts";
 const DETACH = "primitives/detach_test.ts";
+const EXITS = "primitives/exit_stack_test.ts";
 const FUTURE = "primitives/future_test.ts";
 const GATHER = "primitives/gather_test.ts";
 const GROUP = "primitives/task_group_test.ts";
@@ -157,6 +158,7 @@ export const PITFALLS: Readonly<Record<number, Pitfall>> = {
       ],
       [TASK]: ["Task's asyncDispose waits in a cancelled scope, too"],
       [GROUP]: ["TaskGroup's asyncDispose waits in a cancelled scope, too"],
+      [EXITS]: ["each exit may wait when the body was cancelled"],
     },
   },
   15: {

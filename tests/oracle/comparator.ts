@@ -92,7 +92,12 @@ export function equal(
 /** Which of our errors stand for an error that CPython itself raises. */
 const COUNTERPARTS: { readonly [kind: string]: readonly string[] } = {
   InvalidStateError: ["InvalidStateError"],
-  RuntimeError: ["InvalidStateError", "ScopeClosedError", "DeadlockError"],
+  RuntimeError: [
+    "InvalidStateError",
+    "ScopeClosedError",
+    "DeadlockError",
+    "SessionClosedError",
+  ],
   ValueError: ["RangeError", "TypeError", "InvalidStateError"],
   TypeError: ["TypeError"],
   LookupError: ["MissingValueError"],

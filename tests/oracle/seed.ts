@@ -1,4 +1,6 @@
+import { withContext } from "@ilmek/async/context-manager";
 import { gather } from "@ilmek/async/gather";
+import { HttpSession } from "@ilmek/async/http-session";
 import { type ExceptionContext, getRunningLoop } from "@ilmek/async/loop";
 import { Queue } from "@ilmek/async/queue";
 import { sleep } from "@ilmek/async/sleep";
@@ -13,6 +15,7 @@ import {
   Example5,
   Example6,
 } from "./guide.ts";
+import { AsyncResourcePool, AsyncTimer, Example8 } from "./guide_context.ts";
 import { Example7, Example7Group } from "./guide_tasks.ts";
 import { scenario, valueError } from "./harness.ts";
 
@@ -298,4 +301,111 @@ scenario("seed.ex07_timeout_message_late", async (t) => {
   g.createTask(() => m.cancellableTask("X"));
   // await t.attempt('main:r', g.wait_all(timeout=1))
   await t.attempt("main:r", g.waitAll(1000));
+});
+
+scenario("seed.ex08_db", async (t) => {
+  // m = ex(8, t)
+  const m = new Example8(t);
+  // await m.database_example()
+  await m.databaseExample();
+  // d = m.AsyncDatabaseConnection('h', 'd')
+  const d = m.asyncDatabaseConnection("h", "d");
+  // await t.attempt('main:closed', d.query('X'))
+  await t.attempt("main:closed", d.query("X"));
+  // async def f():
+  const f = () =>
+    // async with d: raise ValueError('x')
+    withContext(d, () => {
+      throw valueError("x");
+    });
+  // await t.attempt('main:e', f())
+  await t.attempt("main:e", f());
+  // t('main:conn', d.connection)
+  t("main:conn", d.connection);
+});
+
+scenario("seed.ex08_pool", async (t) => {
+  // await ex(8, t).resource_pool_example()
+  await new Example8(t).resourcePoolExample();
+});
+
+scenario("seed.ex08_pool_cancel", async (t) => {
+  // p = ex(8, t).AsyncResourcePool('P', 1)
+  const p = new AsyncResourcePool(t, "P", 1);
+  // async def w(n):
+  // async with p: await sleep(5)
+  const w = () => withContext(p, () => sleep(5000));
+  // a, b, c = mk(w('a')), mk(w('b')), mk(w('c'))
+  const [a, b, c] = [createTask(w), createTask(w), createTask(w)];
+  // await sleep(1)
+  await sleep(1000);
+  // b.cancel()
+  b.cancel();
+  // a.cancel()
+  a.cancel();
+  // await sleep(1)
+  await sleep(1000);
+  // t('main:active', p.active_count)
+  t("main:active", p.activeCount);
+  // await c
+  await c;
+  // t('main:active', p.active_count)
+  t("main:active", p.activeCount);
+});
+
+scenario("seed.ex08_http_closed", async (t) => {
+  // await t.attempt('main:e', ex(8, t).AsyncHTTPSession('http://x').get('/a'))
+  // There is no session that was not opened yet: only one that was closed.
+  const session = new HttpSession({ baseUrl: "http://x" });
+  session.close();
+  await t.attempt("main:e", session.get("/a"));
+});
+
+scenario("seed.ex08_timer_shared", async (t) => {
+  // tm = ex(8, t).AsyncTimer('T')
+  const tm = new AsyncTimer(t, "T");
+  // async def u(d, w):
+  const u = async (d: number, w: number) => {
+    // await sleep(w)
+    await sleep(w * 1000);
+    // async with tm: await sleep(d)
+    await withContext(tm, () => sleep(d * 1000));
+  };
+  // await asyncio.gather(u(3, 0), u(1, 1))
+  await gather([() => u(3, 0), () => u(1, 1)]);
+});
+
+scenario("seed.ex08_close_cancelled", async (t) => {
+  // d = ex(8, t).AsyncDatabaseConnection('h', 'd')
+  const d = new Example8(t).asyncDatabaseConnection("h", "d");
+  // async def u():
+  // async with d: pass
+  const u = () => withContext(d, () => {});
+  // k = mk(u())
+  const k = createTask(u);
+  // await sleep(0.6)
+  await sleep(600);
+  // k.cancel()
+  k.cancel();
+  // await t.attempt('main:', k)
+  await t.attempt("main:", k);
+  // t('main:conn', d.connection)
+  t("main:conn", d.connection);
+}, { deviation: 2 });
+
+scenario("seed.ex08_shared_connection", async (t) => {
+  // d = ex(8, t).AsyncDatabaseConnection('h', 'd')
+  const d = new Example8(t).asyncDatabaseConnection("h", "d");
+  // async def u(n, w):
+  const u = async (n: string, w: number) => {
+    // async with d:
+    await withContext(d, async () => {
+      // await sleep(w)
+      await sleep(w * 1000);
+      // await t.attempt(f'{n}:', d.query(n))
+      await t.attempt(`${n}:`, d.query(n));
+    });
+  };
+  // await asyncio.gather(u('a', 0), u('b', 2))
+  await gather([() => u("a", 0), () => u("b", 2)]);
 });

@@ -17,6 +17,7 @@ import {
 /** The categories of which every scenario must have a port. */
 const WANTED_CATEGORIES = [
   "as_completed",
+  "context",
   "contextvars",
   "future",
   "gather",
@@ -30,7 +31,7 @@ const WANTED_CATEGORIES = [
 ];
 
 /** The guide's examples of which every scenario must have a port. */
-const WANTED_SEED_REGEXP = /^seed\.ex0[1-7]_/;
+const WANTED_SEED_REGEXP = /^seed\.ex0[1-8]_/;
 
 /** What came of a scenario on one order. */
 export interface Verdict {
