@@ -226,6 +226,11 @@ export class EventLoop implements ClockClient {
     }
   }
 
+  /** What is expected from outside. */
+  get holds(): ReadonlySet<Hold> {
+    return this.#holds;
+  }
+
   /** Says that something outside will come; the function that comes back ends it. */
   hold(what: string): () => void {
     const hold = { what };

@@ -108,6 +108,15 @@ export class TimerQueue {
     return this.#size - this.#idle;
   }
 
+  /** What somebody waits for, in no particular order. */
+  *targets(): Generator<TimerTarget> {
+    for (const list of this.#lists.values()) {
+      for (let t = list.head; t !== undefined; t = t.next) {
+        if (!t.idle) yield t.target;
+      }
+    }
+  }
+
   /** When the next timer is due, or `Infinity`. */
   get next(): number {
     return this.#heap[0]?.head?.when ?? Infinity;

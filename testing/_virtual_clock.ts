@@ -1,6 +1,6 @@
 import process from "node:process";
 import type { Actor } from "../_internal/actor.ts";
-import type { Claim } from "../_internal/claim.ts";
+import { Claim, ClaimList } from "../_internal/claim.ts";
 import { cancellationOf } from "../_internal/cancellation.ts";
 import { describeWaits } from "../_internal/deadlock.ts";
 import { DeadlockError } from "../_internal/errors.ts";
@@ -10,7 +10,7 @@ import type {
   Hold,
   Observer,
 } from "../_internal/event_loop.ts";
-import { currentFrame } from "../_internal/frame.ts";
+import { currentFrame, type Frame } from "../_internal/frame.ts";
 import { afterRealTime, nextRealTurn } from "../_internal/system_clock.ts";
 import type { QueueingDoor } from "./_doors.ts";
 
@@ -41,6 +41,8 @@ export class VirtualClock implements Clock, Observer {
   /** Parked claims that are no task's: detached, or left by a task that ended. */
   #loose = 0;
   #holds: ReadonlySet<Hold> = new Set();
+  /** Those who wait until nothing else goes on. */
+  readonly #onlookers = new ClaimList();
   #failed = false;
   #unwatch: (() => void) | undefined;
   #onFailure: (error: Error) => void = () => {};
@@ -148,6 +150,15 @@ export class VirtualClock implements Clock, Observer {
     if (holds.size === 0) this.#kick();
   }
 
+  /** Waits until all others are parked, before the time moves on. */
+  allParked(frame: Frame): Promise<void> {
+    const claim = new Claim<void>(frame, "all others to be parked");
+    this.#onlookers.push(claim as Claim);
+    const promise = claim.wait();
+    this.#kick();
+    return promise;
+  }
+
   #kick(): void {
     if (this.#stepping) return;
     this.#stepping = true;
@@ -170,6 +181,10 @@ export class VirtualClock implements Clock, Observer {
     if (this.#fences > 0) return this.#again();
     // A task may await what detached work will give, which parks for itself.
     const seen = this.#busy.size === 0 || this.#loose > 0;
+    if (seen && this.#onlookers.size > 0) {
+      this.#onlookers.shift()?.grant(undefined);
+      return this.#again();
+    }
     if (!seen || this.#holds.size > 0) return this.#rest();
     const { next, busy } = loop.timers;
     if (busy > 0) {
@@ -204,7 +219,8 @@ export class VirtualClock implements Clock, Observer {
   /** Something that the loop cannot see is awaited: the clock stands. */
   #rest(): void {
     this.#stepping = false;
-    if (this.#failed) return;
+    // When no task is left, nobody waits for what is outside.
+    if (this.#failed || this.#live === 0) return;
     this.#unwatch = afterRealTime(this.#ioLimitMs, () => {
       const holds = [...this.#holds].map(({ what }) => what);
       const tasks = [...this.#busy].map(({ label }) => label);

@@ -148,10 +148,12 @@ export class VirtualLoop {
   async run<T>(main: () => T | PromiseLike<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     this.#clock.onFailure = reject;
-    const failed = (error: unknown): void => {
-      if (!this.#clock.failed) reject(error);
-    };
-    this.#runner.run(main).then(resolve, failed);
+    // A run that cannot go on fails, even if `main` swallows that.
+    const unlessFailed =
+      <A>(settle: (value: A) => void) => (value: A): void => {
+        if (!this.#clock.failed) settle(value);
+      };
+    this.#runner.run(main).then(unlessFailed(resolve), unlessFailed(reject));
     try {
       return await promise;
     } finally {

@@ -500,3 +500,20 @@ Deno.test("main runs as a task in the scope of that task", async () => {
 
   assertEquals(names, ["main", "main"]);
 });
+
+Deno.test("VirtualLoop.run() fails on a deadlock, even if main swallows that", async () => {
+  await assertRejects(
+    () =>
+      runVirtual(async () => {
+        await new Future<void>().then(undefined, () => {});
+        return "all is well";
+      }),
+    DeadlockError,
+  );
+});
+
+Deno.test("VirtualLoop.run() leaves no watchdog for a hold that stays", async () => {
+  await runVirtual(() => {
+    getRunningLoop().hold("a parcel");
+  });
+});
