@@ -11,6 +11,7 @@ export * from "./io/signals.ts";
 export * from "./io/worker.ts";
 export * from "./patterns/keyed.ts";
 export * from "./patterns/policy.ts";
+export * from "./patterns/worker_pool.ts";
 export * from "./primitives/as_completed.ts";
 export * from "./primitives/checkpoint.ts";
 export * from "./primitives/context_manager.ts";
