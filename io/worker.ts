@@ -13,15 +13,11 @@
  *
  * @module
  */
-import {
-  checkFunction,
-  type Duration,
-  show,
-  toMs,
-} from "../_internal/check.ts";
+import { type Duration, toMs } from "../_internal/check.ts";
 import { abortable, throwIfCancelled } from "../primitives/checkpoint.ts";
 import { thread as here } from "./_thread.ts";
 import type { WorkerTarget } from "./_worker_messages.ts";
+import { exportTarget, sourceTarget } from "./_worker_target.ts";
 import { WorkerThread } from "./_worker_thread.ts";
 
 export type { Duration } from "../_internal/check.ts";
@@ -89,16 +85,8 @@ export async function runInWorker<T = unknown>(
   args: readonly unknown[] = [],
   options: RunInWorkerOptions = {},
 ): Promise<T> {
-  const url = URL.parse(String(module));
-  if (url === null) {
-    throw new TypeError(
-      `Cannot run in a worker as "module" must be a URL, such as import.meta.resolve("./work.ts"): current value is ${
-        show(module)
-      }`,
-    );
-  }
   return await runThread<T>(
-    { kind: "export", module: url.href, name: exportName },
+    exportTarget(module, exportName),
     args,
     options,
   );
@@ -142,16 +130,7 @@ export async function toThread<A extends unknown[], R>(
   fn: (...args: A) => R,
   ...args: A
 ): Promise<Awaited<R>> {
-  checkFunction(fn, "run in a thread");
-  const source = Function.prototype.toString.call(fn);
-  if (/\{\s*\[native code\]\s*\}$/.test(source)) {
-    throw new TypeError(
-      `Cannot run in a thread as "fn" must have a source: current value is a native or bound ${
-        show(fn)
-      }`,
-    );
-  }
-  return await runThread<Awaited<R>>({ kind: "source", source }, args, {});
+  return await runThread<Awaited<R>>(sourceTarget(fn), args, {});
 }
 
 /**
