@@ -11,6 +11,7 @@ import type {
   Observer,
 } from "../_internal/event_loop.ts";
 import { currentFrame, type Frame } from "../_internal/frame.ts";
+import { refusal } from "../_internal/refuse.ts";
 import { afterRealTime, nextRealTurn } from "../_internal/system_clock.ts";
 import type { QueueingDoor } from "./_doors.ts";
 
@@ -152,6 +153,8 @@ export class VirtualClock implements Clock, Observer {
 
   /** Waits until all others are parked, before the time moves on. */
   allParked(frame: Frame): Promise<void> {
+    const refused = refusal(frame, "wait until all are parked");
+    if (refused !== undefined) return refused;
     const claim = new Claim<void>(frame, "all others to be parked");
     this.#onlookers.push(claim as Claim);
     const promise = claim.wait();

@@ -5,15 +5,15 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { assertNoLeaks } from "@ilmek/async/assert-no-leaks";
 import { type ExceptionContext, Loop } from "@ilmek/async/loop";
-import { sleep } from "@ilmek/async/sleep";
 import {
   runVirtual,
   type VirtualLoop,
   type VirtualLoopOptions,
 } from "@ilmek/async/virtual";
-import type { EventLoop } from "../_internal/event_loop.ts";
 import { currentFrame } from "../_internal/frame.ts";
+import { leftoversBeside, leftoversOf } from "../testing/_leftovers.ts";
 
 /** What a test of {@linkcode testClean} receives. */
 export interface CleanTest {
@@ -38,9 +38,7 @@ export function testClean(
     };
     await runVirtual(async (virtual) => {
       await fn({ virtual, reports });
-      // What was cancelled last is given a turn to go.
-      await sleep(0);
-      assertEquals(leftovers(), [], "Something is left behind");
+      await assertNoLeaks();
     }, { exceptionHandler, ...options });
     assertEquals(messagesOf(reports), [], "Something was reported");
   });
@@ -53,39 +51,16 @@ export function takeMessages(reports: ExceptionContext[]): string[] {
 
 /** What is left on the running loop, besides the task that asks. */
 export function leftovers(): string[] {
-  const { loop, scope } = currentFrame();
-  return leftoversOf(loop).filter((line) => line !== `scope "${scope.title}"`);
+  return labelsOf(leftoversBeside(currentFrame()));
 }
 
 /** What is left on a virtual loop whose run has ended. */
 export function leftoversAfter({ loop }: VirtualLoop): string[] {
-  return leftoversOf(Loop.coreOf(loop));
+  return labelsOf(leftoversOf(Loop.coreOf(loop)));
 }
 
-function leftoversOf(loop: EventLoop): string[] {
-  const left: string[] = [];
-  for (const scope of [loop.root, ...loop.root.descendants()]) {
-    if (scope !== loop.root) left.push(`scope "${scope.title}"`);
-    for (const claim of scope.claims()) left.push(claim.label);
-  }
-  if (loop.timers.busy > 0) left.push(`${loop.timers.busy} timers`);
-  return [...left, ...holdsOf(loop).map((what) => `a hold: ${what}`)];
-}
-
-function holdsOf(loop: EventLoop): string[] {
-  const { observer } = loop;
-  let held: string[] = [];
-  loop.observer = {
-    parked: () => {},
-    unparked: () => {},
-    started: () => {},
-    ended: () => {},
-    held: (holds) => held = [...holds].map(({ what }) => what),
-  };
-  // The observer is told of all holds, whenever one comes or goes.
-  loop.hold("a look at the holds")();
-  loop.observer = observer;
-  return held;
+function labelsOf(left: ReturnType<typeof leftoversOf>): string[] {
+  return [...left.values()].map(({ label }) => label);
 }
 
 function messagesOf(reports: readonly ExceptionContext[]): string[] {

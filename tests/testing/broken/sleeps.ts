@@ -17,7 +17,8 @@ export class SleepingSemaphore implements Line {
 
   async acquire(count = 1): Promise<void> {
     const frame = currentFrame();
-    await refusal(frame, "acquire");
+    const refused = refusal(frame, "acquire");
+    if (refused !== undefined) return refused;
     if (this.tryAcquire(count)) return;
     const claim = new Claim<void>(frame, "permits");
     claim.value = count;
