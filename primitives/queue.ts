@@ -11,65 +11,50 @@
  *
  * @module
  */
-import { checkCount, isThenable, show } from "../_internal/check.ts";
+import { checkCount, toMs } from "../_internal/check.ts";
 import { Claim, ClaimList } from "../_internal/claim.ts";
 import { InvalidStateError } from "../_internal/errors.ts";
 import { currentFrame } from "../_internal/frame.ts";
-import { Ring } from "../_internal/ring.ts";
+import { faultOf } from "../_internal/item.ts";
+import { Operation } from "../_internal/operation.ts";
 import { refusal } from "../_internal/refuse.ts";
 import { linkSignal } from "../_internal/signal.ts";
+import {
+  QueueEmptyError,
+  QueueFullError,
+  QueueShutDownError,
+} from "./_queue_errors.ts";
+import { type QueueStore, storeFor } from "./_queue_store.ts";
+import type {
+  QueueGetBatchOptions,
+  QueueJob,
+  QueueOptions,
+  QueueShutdownOptions,
+  QueueWaitOptions,
+} from "./_queue_types.ts";
 
-/** Options of {@linkcode Queue}. */
-export interface QueueOptions {
-  /**
-   * How many items fit; those who put more wait.
-   *
-   * @default {Infinity}
-   */
-  capacity?: number;
-}
-
-/** Options of the waits of a {@linkcode Queue}. */
-export interface QueueWaitOptions {
-  /** Ends the wait when it aborts, besides the ambient scope. */
-  signal?: AbortSignal;
-}
-
-/** Options of {@linkcode Queue.shutdown}. */
-export interface QueueShutdownOptions {
-  /**
-   * Drops what is in the queue.
-   *
-   * @default {false}
-   */
-  immediate?: boolean;
-}
-
-/** Thrown by {@linkcode Queue.getNowait} if there is nothing in the queue. */
-export class QueueEmptyError extends RangeError {
-  static {
-    this.prototype.name = "QueueEmptyError";
-  }
-}
-
-/** Thrown by {@linkcode Queue.putNowait} if nothing more fits. */
-export class QueueFullError extends RangeError {
-  static {
-    this.prototype.name = "QueueFullError";
-  }
-}
-
-/** Thrown where a queue was shut down, and the call can never succeed. */
-export class QueueShutDownError extends InvalidStateError {
-  static {
-    this.prototype.name = "QueueShutDownError";
-  }
-}
+export type { Duration } from "../_internal/check.ts";
+export type { Operation } from "../_internal/operation.ts";
+export * from "./_queue_errors.ts";
+export type { QueueOrder } from "./_queue_store.ts";
+export type {
+  QueueGetBatchOptions,
+  QueueJob,
+  QueueOptions,
+  QueueShutdownOptions,
+  QueueWaitOptions,
+} from "./_queue_types.ts";
 
 const DONE: Promise<void> = Promise.resolve();
 
+/** How many items a waiting `getBatch` takes. */
+interface Batch {
+  readonly min: number;
+  readonly max: number;
+}
+
 /**
- * A queue: first in, first out.
+ * A queue: first in, first out, or in another order.
  *
  * Whoever waits is served in the order of the calls, on both sides. An item goes
  * straight to the first who waits for one. A put that is cancelled leaves no item;
@@ -101,8 +86,9 @@ const DONE: Promise<void> = Promise.resolve();
  */
 export class Queue<T> implements AsyncIterable<T> {
   readonly #capacity: number;
-  readonly #items = new Ring<T>();
-  readonly #getters = new ClaimList();
+  readonly #items: QueueStore<T>;
+  /** Invariant: there are too few items for the first, mostly none. */
+  readonly #getters = new ClaimList({ withdrawn: () => this.#serve() });
   /** Each claim carries its item. Invariant: empty unless the queue is full. */
   readonly #putters = new ClaimList();
   readonly #joiners = new ClaimList();
@@ -110,9 +96,10 @@ export class Queue<T> implements AsyncIterable<T> {
   #closed = false;
 
   /** Creates an empty queue. */
-  constructor(options: QueueOptions = {}) {
-    const { capacity = Infinity } = options;
+  constructor(options: QueueOptions<T> = {}) {
+    const { capacity = Infinity, order = "fifo" } = options;
     this.#capacity = checkCount(capacity, "create a queue", "capacity");
+    this.#items = storeFor(order);
   }
 
   /** How many items fit. */
@@ -160,13 +147,17 @@ export class Queue<T> implements AsyncIterable<T> {
    * @throws {CancelledError} If the ambient scope is cancelled before there is room.
    */
   put(item: T, options: QueueWaitOptions = {}): Promise<void> {
-    const fault = faultOf(item) ?? this.#shutDownFault("put");
+    const fault = faultOf(item, "put an item") ?? this.#shutDownFault("put");
     if (fault !== undefined) return Promise.reject(fault);
     const frame = currentFrame();
     const refused = refusal(frame, "put an item", options.signal);
     if (refused !== undefined) return refused;
     if (!this.full) {
-      this.#add(item);
+      try {
+        this.#add(item);
+      } catch (error) {
+        return Promise.reject(error);
+      }
       return frame.loop.pass(DONE, frame);
     }
     const claim = new Claim<void>(frame, "room in a queue");
@@ -200,11 +191,31 @@ export class Queue<T> implements AsyncIterable<T> {
    * @throws {TypeError} If `item` is a promise or a task.
    */
   tryPut(item: T): boolean {
-    const fault = faultOf(item) ?? this.#shutDownFault("put");
+    const fault = faultOf(item, "put an item") ?? this.#shutDownFault("put");
     if (fault !== undefined) throw fault;
     if (this.full) return false;
     this.#add(item);
     return true;
+  }
+
+  /**
+   * A put that has not begun: for `select`.
+   *
+   * @param item The item.
+   * @returns The operation; it fails like `put`.
+   * @throws {TypeError} If `item` is a promise or a task.
+   */
+  putOp(item: T): Operation<void> {
+    const fault = faultOf(item, "put an item");
+    if (fault !== undefined) throw fault;
+    return new Operation<void>({
+      label: "room in a queue",
+      attempt: () => this.tryPut(item) ? { value: undefined } : undefined,
+      park: (claim) => {
+        claim.value = item;
+        this.#putters.push(claim as Claim);
+      },
+    });
   }
 
   /**
@@ -221,7 +232,7 @@ export class Queue<T> implements AsyncIterable<T> {
     const frame = currentFrame();
     const refused = refusal(frame, "get an item", options.signal);
     if (refused !== undefined) return refused;
-    if (!this.empty) {
+    if (this.#ready) {
       return frame.loop.pass(Promise.resolve(this.#take()), frame);
     }
     const fault = this.#shutDownFault("get");
@@ -240,7 +251,7 @@ export class Queue<T> implements AsyncIterable<T> {
    * @throws {QueueShutDownError} If the queue is shut down and empty.
    */
   getNowait(): T {
-    if (!this.empty) return this.#take();
+    if (this.#ready) return this.#take();
     throw this.#shutDownFault("get") ??
       new QueueEmptyError("Cannot get an item: the queue is empty");
   }
@@ -251,7 +262,109 @@ export class Queue<T> implements AsyncIterable<T> {
    * @returns The item, or `undefined` if there is none.
    */
   tryGet(): T | undefined {
-    return this.empty ? undefined : this.#take();
+    return this.#ready ? this.#take() : undefined;
+  }
+
+  /**
+   * A get that has not begun: for `select`.
+   *
+   * @returns The operation; it gives the item, and fails like `get`.
+   */
+  getOp(): Operation<T> {
+    return new Operation<T>({
+      label: "an item of a queue",
+      attempt: () => {
+        if (this.#ready) return { value: this.#take() };
+        const fault = this.#shutDownFault("get");
+        if (fault !== undefined) throw fault;
+        return undefined;
+      },
+      park: (claim) => this.#getters.push(claim as Claim),
+    });
+  }
+
+  /**
+   * Takes several items at once, and waits until there are enough.
+   *
+   * If it is cancelled, it takes none. While it waits for many, those behind it
+   * wait, too. When the queue is shut down it gives what is left.
+   *
+   * @param max How many items to take at most.
+   * @param options Additional options.
+   * @returns From `min` to `max` items, or fewer when `withinMs` have passed.
+   * @throws {RangeError} If `min` exceeds `max` or the capacity.
+   * @throws {QueueShutDownError} If the queue is shut down and empty, also while it
+   * waits.
+   * @throws {CancelledError} If the ambient scope is cancelled before.
+   *
+   * @example Take what is there
+   * ```ts
+   * import { Queue } from "@ilmek/async/queue";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const queue = new Queue<number>();
+   * for (const item of [1, 2, 3]) queue.putNowait(item);
+   *
+   * assertEquals(await queue.getBatch(2), [1, 2]);
+   * assertEquals(await queue.getBatch(2, { min: 2, withinMs: 1 }), [3]);
+   * ```
+   */
+  getBatch(max: number, options: QueueGetBatchOptions = {}): Promise<T[]> {
+    const { min = 1, withinMs = Infinity, signal } = options;
+    let limitMs: number;
+    try {
+      this.#checkBatch(min, max);
+      limitMs = toMs(withinMs, "get items", "withinMs");
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const frame = currentFrame();
+    const refused = refusal(frame, "get items", signal);
+    if (refused !== undefined) return refused;
+    const isFirst = this.#getters.size === 0;
+    if (isFirst && (this.size >= min || (this.#closed && !this.empty))) {
+      return frame.loop.pass(Promise.resolve(this.#takeSome(max)), frame);
+    }
+    const fault = this.#shutDownFault("get");
+    if (fault !== undefined) return Promise.reject(fault);
+    const claim = new Claim<T[]>(frame, `${min} items of a queue`);
+    claim.value = { min, max } satisfies Batch;
+    this.#getters.push(claim as Claim);
+    linkSignal(claim as Claim, signal);
+    if (limitMs !== Infinity) this.#limit(claim, limitMs, max);
+    return claim.wait();
+  }
+
+  /**
+   * Gives the items like the queue itself, and calls `taskDone` for each when it
+   * is disposed of.
+   *
+   * @returns What `for await` can go over.
+   *
+   * @example Mark items as done, whatever happens
+   * ```ts
+   * import { Queue } from "@ilmek/async/queue";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const queue = new Queue<number>();
+   * for (const item of [1, 2]) queue.putNowait(item);
+   * queue.shutdown();
+   * for await (using job of queue.jobs()) assertEquals(job.value > 0, true);
+   *
+   * await queue.join();
+   * ```
+   */
+  async *jobs(): AsyncGenerator<QueueJob<T>, void, void> {
+    for await (const value of this) {
+      let done = false;
+      yield {
+        value,
+        [Symbol.dispose]: () => {
+          if (!done) this.taskDone();
+          done = true;
+        },
+      };
+    }
   }
 
   /**
@@ -302,7 +415,8 @@ export class Queue<T> implements AsyncIterable<T> {
       while (!this.empty) dropped.push(this.#items.shift() as T);
     }
     fail(this.#putters, () => this.#shutDownFault("put"));
-    if (this.empty) fail(this.#getters, () => this.#shutDownFault("get"));
+    this.#serve();
+    fail(this.#getters, () => this.#shutDownFault("get"));
     if (dropped.length > 0) this.#finish(dropped.length);
     return dropped;
   }
@@ -321,22 +435,87 @@ export class Queue<T> implements AsyncIterable<T> {
     }
   }
 
+  /** Whether a newcomer may take an item: nobody waits for more. */
+  get #ready(): boolean {
+    return this.#items.size > 0 && this.#getters.size === 0;
+  }
+
   #add(item: T): void {
+    const getter = this.#items.size === 0 ? this.#getters.head : undefined;
+    if (getter === undefined || getter.value !== undefined) {
+      this.#items.push(item);
+      this.#unfinished++;
+      return this.#serve();
+    }
     this.#unfinished++;
-    const getter = this.#getters.shift();
-    if (getter === undefined) this.#items.push(item);
-    else getter.grant(item);
+    this.#getters.shift();
+    getter.grant(item);
+  }
+
+  /** Gives items to those who wait, as far as there are enough. */
+  #serve(): void {
+    while (this.#items.size > 0) {
+      const getter = this.#getters.head;
+      if (getter === undefined) return;
+      const batch = getter.value as Batch | undefined;
+      const isEnough = batch === undefined || this.size >= batch.min;
+      if (!isEnough && !this.#closed) return;
+      this.#getters.shift();
+      getter.grant(
+        batch === undefined ? this.#take() : this.#takeSome(batch.max),
+      );
+    }
   }
 
   #take(): T {
     const item = this.#items.shift() as T;
     const putter = this.#putters.shift();
-    if (putter !== undefined) {
-      this.#unfinished++;
-      this.#items.push(putter.value as T);
-      putter.grant(undefined);
-    }
+    if (putter !== undefined) this.#admit(putter);
     return item;
+  }
+
+  /** Lets in one who has waited for room. */
+  #admit(putter: Claim): void {
+    try {
+      this.#items.push(putter.value as T);
+    } catch (error) {
+      // Whoever takes an item is not to blame for a comparison that throws.
+      putter.fail(error);
+      return;
+    }
+    this.#unfinished++;
+    putter.grant(undefined);
+  }
+
+  #takeSome(max: number): T[] {
+    const items: T[] = [];
+    while (items.length < max && !this.empty) items.push(this.#take());
+    return items;
+  }
+
+  #checkBatch(min: number, max: number): void {
+    checkCount(max, "get items", "max");
+    checkCount(min, "get items", "min");
+    if (min <= max && min <= this.#capacity) return;
+    throw new RangeError(
+      `Cannot get items as "min" must not exceed "max" and the capacity: current value is ${min}`,
+    );
+  }
+
+  /** Ends the wait for a batch in time, with what there is for it. */
+  #limit(claim: Claim<T[]>, ms: number, max: number): void {
+    const timer = claim.frame.loop.timers.after(ms, {
+      label: claim.label,
+      expire: () => {
+        const isFirst = this.#getters.head === claim as Claim;
+        claim.grant(isFirst ? this.#takeSome(max) : []);
+      },
+    });
+    const unlink = claim.cleanup;
+    claim.cleanup = () => {
+      unlink?.();
+      timer.cancel();
+    };
   }
 
   #finish(count: number): void {
@@ -359,13 +538,4 @@ function fail(claims: ClaimList, fault: () => unknown): void {
   for (let claim = claims.shift(); claim; claim = claims.shift()) {
     claim.fail(fault());
   }
-}
-
-function faultOf(item: unknown): TypeError | undefined {
-  if (!isThenable(item)) return undefined;
-  return new TypeError(
-    `Cannot put an item as "item" must not be awaitable: current value is ${
-      show(item)
-    }`,
-  );
 }

@@ -4,6 +4,7 @@ import "./context_vars.ts";
 import "./future.ts";
 import "./gather.ts";
 import "./loop.ts";
+import "./queue.ts";
 import "./seed.ts";
 import "./shield.ts";
 import "./task.ts";

@@ -22,6 +22,7 @@ const WANTED_CATEGORIES = [
   "future",
   "gather",
   "loop",
+  "queue",
   "shield",
   "task",
   "taskgroup",

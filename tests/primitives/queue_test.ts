@@ -21,7 +21,8 @@ import {
   QueueShutDownError,
 } from "@ilmek/async/queue";
 import { withScope } from "@ilmek/async/scope";
-import { sleep } from "@ilmek/async/sleep";
+import { select } from "@ilmek/async/select";
+import { sleep, sleepOp } from "@ilmek/async/sleep";
 import { createTask } from "@ilmek/async/task";
 import { timeout } from "@ilmek/async/timeout";
 import { testClean } from "../_leaks.ts";
@@ -447,6 +448,177 @@ Deno.test("a queue loses and doubles nothing in any order, cancellations include
     assertEquals([queue.unfinished, queue.size], [taken.length, 0]);
   }, { runs: 100 });
 });
+
+testClean("Queue.putOp() and getOp() are choices of select()", async () => {
+  const queue = new Queue<number>({ capacity: 1 });
+
+  assertEquals(await select({ put: queue.putOp(1) }), {
+    key: "put",
+    value: undefined,
+  });
+  const late = await select({ put: queue.putOp(2), late: sleepOp(1) });
+  assertEquals([late.key, queue.size, queue.waiting], ["late", 1, 0]);
+  const taken = await select({ item: queue.getOp(), late: sleepOp(1) });
+  assertEquals(taken, { key: "item", value: 1 });
+  const none = await select({ item: queue.getOp(), late: sleepOp(1) });
+  assertEquals([none.key, queue.waiting], ["late", 0]);
+});
+
+testClean(
+  "Queue.putOp() and getOp() fail when the queue is shut down",
+  async () => {
+    const queue = new Queue<number>();
+    const waiting = select({ item: queue.getOp() });
+    queue.shutdown();
+
+    await assertRejects(() => waiting, QueueShutDownError);
+    await assertRejects(() => select({ a: queue.getOp() }), QueueShutDownError);
+    await assertRejects(
+      () => select({ a: queue.putOp(1) }),
+      QueueShutDownError,
+    );
+    assertThrows(() => queue.putOp(Promise.resolve() as never), TypeError);
+  },
+);
+
+testClean(
+  "select() between a put and a get of one queue does one of them",
+  async () => {
+    const queue = new Queue<number>({ capacity: 1 });
+    queue.putNowait(1);
+    const { key } = await select({ put: queue.putOp(2), get: queue.getOp() });
+
+    assertEquals([key, queue.size], ["get", 0]);
+  },
+);
+
+testClean("Queue.getBatch() waits for as many as it needs", async () => {
+  const queue = new Queue<number>();
+  const batch = createTask(() => queue.getBatch(3, { min: 2 }));
+  await sleep(1);
+  queue.putNowait(1);
+  await sleep(1);
+  assertEquals([batch.done, queue.size], [false, 1]);
+  queue.putNowait(2);
+
+  assertEquals(await batch, [1, 2]);
+});
+
+testClean("Queue.getBatch() lets nobody overtake while it waits", async () => {
+  const queue = new Queue<number>();
+  const batch = createTask(() => queue.getBatch(2, { min: 2 }));
+  await sleep(1);
+  queue.putNowait(1);
+
+  assertEquals(queue.tryGet(), undefined);
+  assertThrows(() => queue.getNowait(), QueueEmptyError);
+  const behind = createTask(() => queue.get());
+  await sleep(1);
+  for (const item of [2, 3]) queue.putNowait(item);
+  assertEquals([await batch, await behind], [[1, 2], 3]);
+});
+
+testClean(
+  "Queue.getBatch() takes nothing when it is cancelled, and lets others pass",
+  async () => {
+    const queue = new Queue<number>();
+    const batch = createTask(() => queue.getBatch(2, { min: 2 }));
+    const behind = createTask(() => queue.get());
+    await sleep(1);
+    queue.putNowait(1);
+    await sleep(1);
+    batch.cancel();
+
+    assertEquals(await behind, 1);
+  },
+);
+
+testClean(
+  "Queue.getBatch() gives what there is when its time is over",
+  async ({ virtual }) => {
+    const queue = new Queue<number>();
+    queue.putNowait(1);
+
+    assertEquals(await queue.getBatch(3, { min: 2, withinMs: 5 }), [1]);
+    assertEquals(await queue.getBatch(3, { withinMs: 5 }), []);
+    assertEquals(virtual.now, 10);
+  },
+);
+
+testClean("Queue.getBatch() makes room for those who wait to put", async () => {
+  const queue = new Queue<number>({ capacity: 2 });
+  for (const item of [1, 2]) queue.putNowait(item);
+  const putter = createTask(() => queue.put(3));
+  await sleep(1);
+
+  assertEquals(await queue.getBatch(3), [1, 2, 3]);
+  await putter;
+});
+
+testClean("Queue.shutdown() gives a waiting batch what is left", async () => {
+  const queue = new Queue<number>();
+  const batch = createTask(() => queue.getBatch(3, { min: 3 }));
+  const behind = createTask(() => queue.get());
+  await sleep(1);
+  for (const item of [1, 2]) queue.putNowait(item);
+  queue.shutdown();
+
+  assertEquals(await batch, [1, 2]);
+  await assertRejects(async () => await behind, QueueShutDownError);
+  await assertRejects(() => queue.getBatch(1), QueueShutDownError);
+});
+
+testClean("Queue.getBatch() rejects what can never be", async () => {
+  const queue = new Queue<number>({ capacity: 2 });
+
+  await assertRejects(
+    () => queue.getBatch(3, { min: 3 }),
+    RangeError,
+    'Cannot get items as "min" must not exceed "max" and the capacity: current value is 3',
+  );
+  await assertRejects(() => queue.getBatch(1, { min: 2 }), RangeError);
+  await assertRejects(() => queue.getBatch(0), RangeError);
+  await assertRejects(() => queue.getBatch(1, { withinMs: -1 }), RangeError);
+});
+
+testClean(
+  "Queue.jobs() marks items as done once, also when the loop is left",
+  async () => {
+    const queue = new Queue<number>();
+    for (const item of [1, 2, 3]) queue.putNowait(item);
+    for await (using job of queue.jobs()) {
+      if (job.value === 2) job[Symbol.dispose]();
+      if (job.value === 2) break;
+    }
+
+    assertEquals(queue.unfinished, 1);
+  },
+);
+
+Deno.test(
+  "a batch loses and doubles nothing in any order, cancellations included",
+  async () => {
+    await explore(async () => {
+      const queue = new Queue<number>({ capacity: 3 });
+      const taken: number[] = [];
+      const consumers = [1, 2, 3].map((max) =>
+        createTask(async () => {
+          for (;;) taken.push(...await queue.getBatch(max, { min: max }));
+        })
+      );
+      const putters = [0, 1, 2, 3, 4, 5].map((item) =>
+        createTask(() => queue.put(item))
+      );
+      await checkpoint();
+      consumers[1]?.cancel();
+      for (const putter of putters) await putter;
+      await checkpoint();
+      for (const consumer of consumers) await consumer[Symbol.asyncDispose]();
+      taken.push(...queue.shutdown({ immediate: true }));
+      assertEquals(taken.toSorted(), [0, 1, 2, 3, 4, 5]);
+    }, { runs: 100 });
+  },
+);
 
 testClean("the errors of a queue are of their own classes", () => {
   assertInstanceOf(new QueueEmptyError(), RangeError);
