@@ -1,6 +1,7 @@
 import type { Door, PassFrame } from "../_internal/event_loop.ts";
 import type { Job } from "../_internal/job.ts";
 import { Ring } from "../_internal/ring.ts";
+import type { Draw } from "./_choices.ts";
 
 type Drain = (fn: () => void) => void;
 
@@ -53,20 +54,23 @@ export class FifoDoor implements QueueingDoor {
 const WIDTHS = 8;
 
 /**
- * An order that is drawn: who is next, and how far microtasks get in between.
+ * An order that is chosen: who is next, and how far microtasks get in between.
  *
  * Wake-ups may come in any order. Starts and done callbacks keep theirs, and so do
- * callbacks and timers, since that is what the loop guarantees.
+ * callbacks and timers, since that is what the loop guarantees. Where every choice
+ * is 0 the order is plain: who came first goes first, and all that a job sets going
+ * comes to rest before the next one.
  */
 export class ExploringDoor implements QueueingDoor {
   onPush: () => void = () => {};
   readonly #ready: Job[] = [];
-  readonly #draw: (count: number) => number;
+  readonly #draw: Draw;
   /** What was run, in order. */
   readonly schedule: string[] = [];
+  /** Which steps of the schedule do not stand where they would in a plain order. */
+  readonly switched: Set<number> = new Set();
 
-  /** `draw(n)` gives an integer from 0 to n - 1. */
-  constructor(draw: (count: number) => number) {
+  constructor(draw: Draw) {
     this.#draw = draw;
   }
 
@@ -76,14 +80,18 @@ export class ExploringDoor implements QueueingDoor {
   }
 
   pass<T>(promise: Promise<T>, frame: PassFrame): Promise<T> {
-    if (this.#draw(2) === 0) return promise;
+    if (this.#draw(2, "pass") === 0) return promise;
     return new Promise((resolve) => {
       const who = frame.actor === undefined ? "the run" : frame.actor.label;
-      this.push({
+      const delayed: Job = {
         kind: "wake",
         label: `${who} goes on`,
-        run: () => resolve(promise),
-      });
+        run: () => {
+          this.#noteSwitch();
+          resolve(promise);
+        },
+      };
+      this.push(delayed);
     });
   }
 
@@ -91,18 +99,28 @@ export class ExploringDoor implements QueueingDoor {
     collect();
     const eligible = this.#eligible();
     if (eligible.length === 0) return false;
-    const index = eligible[this.#draw(eligible.length)] as number;
-    const [job] = this.#ready.splice(index, 1) as [Job];
+    const choice = this.#draw(eligible.length, "next");
+    const [job] = this.#ready.splice(eligible[choice] as number, 1) as [Job];
     this.schedule.push(job.label);
+    if (choice > 0) this.#noteSwitch();
     job.run();
     return true;
   }
 
-  /** The next job comes at once, after 1 to 6 microtasks, or after all of them. */
+  /** The next job comes after all microtasks, at once, or after 1 to 6 of them. */
   afterJob(step: () => void, drain: Drain): void {
-    const width = this.#draw(WIDTHS);
-    if (width === WIDTHS - 1 || this.#ready.length === 0) drain(step);
-    else hop(width, step);
+    if (this.#ready.length === 0) return drain(step);
+    const width = this.#draw(WIDTHS, "width");
+    if (width === 0) return drain(step);
+    hop(width - 1, () => {
+      const next = this.schedule.length;
+      step();
+      if (this.schedule.length > next) this.switched.add(next);
+    });
+  }
+
+  #noteSwitch(): void {
+    this.switched.add(this.schedule.length - 1);
   }
 
   #eligible(): number[] {

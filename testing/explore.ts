@@ -11,16 +11,34 @@
  *
  * @module
  */
-import { checkCount, checkFunction } from "../_internal/check.ts";
+import { checkCount, checkFunction, show } from "../_internal/check.ts";
+import { SystemClock } from "../_internal/system_clock.ts";
+import { Choices } from "./_choices.ts";
 import { ExploringDoor } from "./_doors.ts";
+import { countSwitches, shrink } from "./_shrink.ts";
+import {
+  ExhaustiveStrategy,
+  PreemptionStrategy,
+  type Strategy,
+  UniformStrategy,
+} from "./_strategies.ts";
 import { VirtualLoop } from "./virtual.ts";
+
+/** How many orders are tried unless it is said. */
+const RUNS = 200;
+const EXHAUSTIVE_RUNS = 2000;
+/** How long in real time a failure is shrunk. */
+const MAX_SHRINK_MS = 2000;
+
+/** Which orders {@linkcode explore} tries; see {@linkcode ExploreOptions}. */
+export type ExploreStrategy = "uniform" | "preemption" | "exhaustive";
 
 /** Options of {@linkcode explore}. */
 export interface ExploreOptions {
   /**
-   * How many orders are tried.
+   * How many orders are tried at most.
    *
-   * @default {200}
+   * @default {200, or 2000 if they are exhaustive}
    */
   runs?: number;
   /**
@@ -30,6 +48,42 @@ export interface ExploreOptions {
    * @default {1}
    */
   seed?: number;
+  /**
+   * Which orders are tried:
+   *
+   * - `uniform`: who is next is drawn at every step, and how far the others get
+   *   meanwhile.
+   * - `preemption`: the plain order, in which who came first goes first, but for a
+   *   few places. It finds races that need few switches in long tests. The plain
+   *   order is tried before.
+   * - `exhaustive`: all orders of steps, those with the fewest switches first, for
+   *   small tests. Between two steps all microtasks come to rest.
+   *
+   * @default {"uniform"}
+   */
+  strategy?: ExploreStrategy;
+  /**
+   * At how many places at most the strategy `preemption` leaves the plain order.
+   *
+   * @default {3}
+   */
+  preemptions?: number;
+  /** Tries one order only: the `choices` of a failure. */
+  replay?: readonly number[];
+  /**
+   * How many runs may be spent to find a simpler order that fails in the same way.
+   *
+   * @default {200}
+   */
+  maxShrinks?: number;
+}
+
+/** What is known about the order of an {@linkcode ExploreError}. */
+export interface ExploreErrorOptions {
+  /** What was chosen in the order. */
+  choices?: readonly number[];
+  /** Which steps do not stand where they would in the plain order. */
+  switched?: Iterable<number>;
 }
 
 /** Thrown by {@linkcode explore} if the test failed in some order. */
@@ -37,22 +91,43 @@ export class ExploreError extends AggregateError {
   static {
     this.prototype.name = "ExploreError";
   }
-  /** The seed of the order; it brings the failure back with one run. */
+  /** The seed with which the failure was found. */
   readonly seed: number;
-  /** What ran, in order. */
+  /** What ran, in order, in the simplest run that was found to fail. */
   readonly schedule: readonly string[];
+  /**
+   * What was chosen in that run: given as `replay`, it brings the failure back. A 0
+   * keeps the plain order, in which who came first goes first.
+   */
+  readonly choices: readonly number[];
 
   /** Creates the error of one order. */
-  constructor(seed: number, schedule: readonly string[], cause: unknown) {
+  constructor(
+    seed: number,
+    schedule: readonly string[],
+    cause: unknown,
+    options: ExploreErrorOptions = {},
+  ) {
+    const { choices = [], switched = [] } = options;
+    const marked = new Set(switched);
+    const steps = schedule.map((step, index) =>
+      `${marked.has(index) ? "->" : "  "} ${step}`
+    );
     super(
       [cause],
       `Cannot hold in every order: the one of seed ${seed} fails with ${
         String(cause)
-      }, after\n${schedule.map((step) => `  ${step}`).join("\n")}`,
+      }, after\n${steps.join("\n")}\nreplay: [${choices.join(", ")}]`,
       { cause },
     );
     this.seed = seed;
     this.schedule = schedule;
+    this.choices = choices;
+  }
+
+  /** How many choices were off the plain order. */
+  get switches(): number {
+    return countSwitches(this.choices);
   }
 }
 
@@ -60,20 +135,27 @@ export class ExploreError extends AggregateError {
 export interface ExploreResult {
   /** How many orders were tried. */
   readonly runs: number;
+  /** Whether there is no other order; only `exhaustive` can tell. */
+  readonly complete: boolean;
 }
 
 /**
  * Runs a test in many orders, in virtual time.
  *
- * Whenever several could run next, one is drawn, and so is how far the others get
+ * Whenever several could run next, one is chosen, and so is how far the others get
  * meanwhile. What the loop guarantees is kept: starts, callbacks and timers come
  * in their order.
  *
+ * A failure is shrunk: the error tells the order with the fewest switches that was
+ * found to fail in the same way, and marks them in the schedule with `->`. Its
+ * `choices` bring it back, as long as the test is the same.
+ *
  * @param fn The test. It must make all of its state itself, since it runs often.
  * @param options Additional options.
- * @returns How many orders were tried.
+ * @returns How many orders were tried, and whether that were all.
  * @throws {ExploreError} At the first order in which `fn` throws.
- * @throws {TypeError} If `fn` is not a function.
+ * @throws {TypeError} If `fn` is not a function, or `strategy` none of its values.
+ * @throws {RangeError} If a number lies outside of its range.
  *
  * @example Find a lost update
  * ```ts
@@ -93,7 +175,25 @@ export interface ExploreResult {
  *   assertEquals(count, 2);
  * };
  *
- * await assertRejects(() => explore(test), ExploreError);
+ * const error = await assertRejects(() => explore(test), ExploreError);
+ * assertEquals(error.switches, 1);
+ * ```
+ *
+ * @example Try all orders of a small test
+ * ```ts
+ * import { explore } from "@ilmek/async/explore";
+ * import { Queue } from "@ilmek/async/queue";
+ * import { createTask } from "@ilmek/async/task";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const { complete } = await explore(async () => {
+ *   const queue = new Queue<string>();
+ *   const task = createTask(() => queue.get());
+ *   await queue.put("item");
+ *   assertEquals(await task, "item");
+ * }, { strategy: "exhaustive" });
+ *
+ * assert(complete);
  * ```
  */
 export async function explore(
@@ -101,27 +201,130 @@ export async function explore(
   options: ExploreOptions = {},
 ): Promise<ExploreResult> {
   checkFunction(fn, "explore");
-  const { runs = 200, seed = 1 } = options;
+  const { strategy = "uniform", seed = 1, preemptions = 3 } = options;
+  const { runs = strategy === "exhaustive" ? EXHAUSTIVE_RUNS : RUNS } = options;
+  const { replay, maxShrinks = 200 } = options;
   checkCount(runs, "explore", "runs");
   checkCount(seed, "explore", "seed", 0);
-  for (let run = 0; run < runs; run++) {
-    const door = new ExploringDoor(drawer(seed + run));
-    try {
-      await VirtualLoop.behind(door, {}).run(fn);
-    } catch (error) {
-      throw new ExploreError(seed + run, door.schedule, error);
-    }
+  checkCount(preemptions, "explore", "preemptions");
+  checkCount(maxShrinks, "explore", "maxShrinks", 0);
+  if (replay !== undefined) {
+    const choices = Choices.again(checkChoices(replay));
+    const failure = await attempt(fn, choices);
+    if (failure !== undefined) throw errorOf(seed, failure);
+    return { runs: 1, complete: false };
   }
-  return { runs };
+  const plan = planOf(strategy, seed, preemptions, runs);
+  const orders = plan.orders();
+  let tried = 0;
+  for (
+    let next = orders.next();
+    !next.done && tried < runs;
+    next = orders.next()
+  ) {
+    tried++;
+    const failure = await attempt(fn, next.value.choices);
+    if (failure === undefined) continue;
+    const simplest = await simplify(fn, failure, maxShrinks);
+    throw errorOf(next.value.seed, simplest);
+  }
+  return { runs: tried, complete: plan.complete };
 }
 
-/** Random integers by Mulberry32 (Tommy Ettinger), from a seed. */
-function drawer(seed: number): (count: number) => number {
-  let state = (seed * 0x9e3779b9) >>> 0;
-  return (count) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return Math.floor(((t ^ (t >>> 14)) >>> 0) / 2 ** 32 * count);
-  };
+function planOf(
+  strategy: ExploreStrategy,
+  seed: number,
+  preemptions: number,
+  runs: number,
+): Strategy {
+  switch (strategy) {
+    case "uniform":
+      return new UniformStrategy(seed);
+    case "preemption":
+      return new PreemptionStrategy(seed, preemptions);
+    case "exhaustive":
+      return new ExhaustiveStrategy(seed, runs);
+    default:
+      throw new TypeError(
+        `Cannot explore as "strategy" must be "uniform", "preemption" or "exhaustive": current value is ${
+          show(strategy)
+        }`,
+      );
+  }
+}
+
+function checkChoices(replay: readonly number[]): readonly number[] {
+  if (!Array.isArray(replay)) {
+    throw new TypeError(
+      `Cannot explore as "replay" must be the choices of an error: current value is ${
+        show(replay)
+      }`,
+    );
+  }
+  for (const value of replay) checkCount(value, "explore", "replay", 0);
+  return replay;
+}
+
+/** A run in which the test failed. */
+interface Failure {
+  readonly error: unknown;
+  readonly door: ExploringDoor;
+  readonly choices: readonly number[];
+}
+
+/** Runs the test in one order; gives how it failed, if it did. */
+async function attempt(
+  fn: () => unknown,
+  choices: Choices,
+): Promise<Failure | undefined> {
+  const door = new ExploringDoor((count, kind) => choices.draw(count, kind));
+  try {
+    await VirtualLoop.behind(door, {}).run(fn);
+    return undefined;
+  } catch (error) {
+    return { error, door, choices: choices.trimmed };
+  }
+}
+
+/** The simplest run that was found to fail in the same way. */
+async function simplify(
+  fn: () => unknown,
+  failure: Failure,
+  maxShrinks: number,
+): Promise<Failure> {
+  const clock = new SystemClock();
+  const start = clock.now();
+  let simplest = failure;
+  let runs = 0;
+  await shrink(
+    failure.choices,
+    async (values) => {
+      runs++;
+      const again = await attempt(fn, Choices.again(values));
+      if (again === undefined || !isAlike(again.error, failure.error)) {
+        return undefined;
+      }
+      if (countSwitches(again.choices) < countSwitches(simplest.choices)) {
+        simplest = again;
+      }
+      return again.choices;
+    },
+    () => runs < maxShrinks && clock.now() - start < MAX_SHRINK_MS,
+  );
+  return simplest;
+}
+
+/** Whether two runs failed in the same way, as far as one can tell. */
+function isAlike(a: unknown, b: unknown): boolean {
+  return a instanceof Error && b instanceof Error
+    ? a.name === b.name
+    : typeof a === typeof b;
+}
+
+function errorOf(
+  seed: number,
+  { error, door, choices }: Failure,
+): ExploreError {
+  const { schedule, switched } = door;
+  return new ExploreError(seed, schedule, error, { choices, switched });
 }

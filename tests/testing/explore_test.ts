@@ -5,6 +5,7 @@ import {
   assertInstanceOf,
   AssertionError,
   assertRejects,
+  assertStrictEquals,
   assertStringIncludes,
 } from "@std/assert";
 import { checkpoint } from "@ilmek/async/checkpoint";
@@ -18,6 +19,8 @@ import { createTask } from "@ilmek/async/task";
 import { runVirtual } from "@ilmek/async/virtual";
 import { Claim, ClaimList } from "../../_internal/claim.ts";
 import { currentFrame } from "../../_internal/frame.ts";
+import { RightSemaphore } from "./broken/right.ts";
+import { StealingSemaphore } from "./broken/steals.ts";
 
 /** A lock that hands over to the next in line. */
 class HandOffLock {
@@ -75,15 +78,58 @@ async function countTwice(lock: HandOffLock): Promise<void> {
   assertEquals(count, 2);
 }
 
+/** Two who wait for a permit, and one who takes it only if it is free. */
+async function stealPermit(
+  semaphore: Pick<RightSemaphore, "acquire" | "release" | "tryAcquire">,
+): Promise<void> {
+  let inside = 0;
+  const use = async () => {
+    inside++;
+    assertEquals(inside, 1);
+    await sleep(1);
+    inside--;
+    semaphore.release();
+  };
+  const waiter = async () => {
+    await semaphore.acquire();
+    await use();
+  };
+  await gather([waiter, waiter, async () => {
+    await sleep(1);
+    await sleep(0);
+    if (semaphore.tryAcquire()) await use();
+  }]);
+}
+
+/** Wakes all who wait for it. */
+class Event {
+  readonly #waiters = new ClaimList();
+
+  wait(): Promise<void> {
+    const claim = new Claim<void>(currentFrame(), "an event");
+    this.#waiters.push(claim as Claim);
+    return claim.wait();
+  }
+
+  set(): void {
+    for (let c = this.#waiters.shift(); c; c = this.#waiters.shift()) {
+      c.grant(undefined);
+    }
+  }
+}
+
 Deno.test("explore() tries as many orders as it is told", async () => {
   let runs = 0;
   const count = () => {
     runs++;
   };
 
-  assertEquals(await explore(count, { runs: 7 }), { runs: 7 });
+  assertEquals(await explore(count, { runs: 7 }), {
+    runs: 7,
+    complete: false,
+  });
   assertEquals(runs, 7);
-  assertEquals(await explore(count), { runs: 200 });
+  assertEquals(await explore(count), { runs: 200, complete: false });
 });
 
 Deno.test("explore() finds a lost update on an uncontended lock", async () => {
@@ -257,11 +303,232 @@ Deno.test("explore() throws at the first order that fails", async () => {
     () =>
       explore(() => {
         if (++runs === 3) throw new TypeError("third");
-      }, { seed: 10 }),
+      }, { seed: 10, maxShrinks: 0 }),
     ExploreError,
   );
 
   assertEquals([runs, error.seed], [3, 12]);
+});
+
+Deno.test("explore() shrinks a failure to the fewest switches", async () => {
+  const test = () => countTwice(new LateLock());
+
+  const found = await assertRejects(
+    () => explore(test, { maxShrinks: 0 }),
+    ExploreError,
+  );
+  const shrunk = await assertRejects(() => explore(test), ExploreError);
+
+  assertEquals(shrunk.seed, found.seed);
+  assertGreater(found.switches, 2);
+  assertEquals(shrunk.switches, 2);
+  assertEquals(shrunk.choices.filter((choice) => choice > 0).length, 2);
+  // The steps that stand elsewhere are marked.
+  assertEquals(shrunk.message.match(/^-> /gm)?.length, 2);
+});
+
+Deno.test("explore() shrinks to the plain order if that fails as well", async () => {
+  const error = await assertRejects(
+    () =>
+      explore(async () => {
+        await gather([() => sleep(1), () => sleep(1), () => sleep(1)]);
+        throw new TypeError("always");
+      }),
+    ExploreError,
+    "replay: []",
+  );
+
+  assertEquals([error.switches, error.choices], [0, []]);
+});
+
+Deno.test("explore() does not take another failure for the same", async () => {
+  const error = await assertRejects(
+    () =>
+      explore(async () => {
+        const log: string[] = [];
+        const gates = ["a", "b"].map((name) => ({ name, gate: new Future() }));
+        const tasks = gates.map(({ name, gate }) =>
+          createTask(async () => {
+            await gate;
+            log.push(name);
+          })
+        );
+        await sleep(1);
+        for (const { gate } of gates) gate.setResult(1);
+        for (const task of tasks) await task;
+        if (log[0] === "b") throw new RangeError("b is first");
+        if (log[0] === "a") throw new TypeError("a is first");
+      }, { seed: 3 }),
+    ExploreError,
+  );
+  const kind = error.cause instanceof RangeError ? 1 : 0;
+
+  assertEquals(error.switches, kind);
+});
+
+Deno.test("explore() keeps a failure that does not come again", async () => {
+  let runs = 0;
+  const cause = new TypeError("once");
+
+  const error = await assertRejects(
+    () =>
+      explore(async () => {
+        await sleep(1);
+        if (++runs === 5) throw cause;
+      }),
+    ExploreError,
+  );
+
+  assertStrictEquals(error.cause, cause);
+});
+
+Deno.test("explore() spends no more runs on shrinking than it is told", async () => {
+  let runs = 0;
+  let failures = 0;
+  await assertRejects(
+    () =>
+      explore(async () => {
+        runs++;
+        await countTwice(new LateLock()).catch((error) => {
+          failures++;
+          throw error;
+        });
+      }, { maxShrinks: 3 }),
+    ExploreError,
+  );
+  const found = await assertRejects(
+    () => explore(() => countTwice(new LateLock()), { maxShrinks: 0 }),
+    ExploreError,
+  );
+
+  // Seeds begin at 1: so many runs were needed to find it.
+  assertEquals(runs - found.seed, 3);
+  assertGreater(failures, 0);
+});
+
+Deno.test("explore() replays the choices of an error", async () => {
+  const test = () => countTwice(new LateLock());
+  const first = await assertRejects(() => explore(test), ExploreError);
+  const { choices, seed } = first;
+
+  const again = await assertRejects(
+    () => explore(test, { replay: choices, seed }),
+    ExploreError,
+  );
+
+  assertEquals(again.choices, choices);
+  assertEquals(
+    again.message.replaceAll(/Task-\d+/g, "Task"),
+    first.message.replaceAll(/Task-\d+/g, "Task"),
+  );
+  assertEquals(await explore(test, { replay: [] }), {
+    runs: 1,
+    complete: false,
+  });
+});
+
+for (const strategy of ["uniform", "preemption", "exhaustive"] as const) {
+  Deno.test(`explore() finds a lost update by the strategy ${strategy}`, async () => {
+    const error = await assertRejects(
+      () => explore(() => countTwice(new LateLock()), { strategy }),
+      ExploreError,
+    );
+
+    assertEquals(error.switches, 2);
+  });
+
+  Deno.test(`explore() finds stolen permits by the strategy ${strategy}`, async () => {
+    const test = () => stealPermit(new StealingSemaphore(1));
+    await runVirtual(test);
+
+    await assertRejects(() => explore(test, { strategy }), ExploreError);
+  });
+
+  Deno.test(`explore() finds nothing wrong with what is right by the strategy ${strategy}`, async () => {
+    await explore(() => stealPermit(new RightSemaphore(1)), { strategy });
+  });
+}
+
+Deno.test("explore() with preemptions brings a failure back by its seed", async () => {
+  const test = () => countTwice(new LateLock());
+  const strategy = "preemption";
+  const first = await assertRejects(
+    () => explore(test, { strategy, maxShrinks: 0 }),
+    ExploreError,
+  );
+
+  // The plain order comes before.
+  const again = await assertRejects(
+    () => explore(test, { strategy, seed: first.seed, runs: 2, maxShrinks: 0 }),
+    ExploreError,
+  );
+
+  assertEquals([again.seed, again.choices], [first.seed, first.choices]);
+});
+
+Deno.test("explore() with preemptions leaves the plain order at few places", async () => {
+  const error = await assertRejects(
+    () =>
+      explore(() => countTwice(new LateLock()), {
+        strategy: "preemption",
+        preemptions: 2,
+        maxShrinks: 0,
+      }),
+    ExploreError,
+  );
+
+  assertEquals(error.switches, 2);
+});
+
+Deno.test("explore() finds all orders of a small test", async () => {
+  const orders: string[] = [];
+  const { runs, complete } = await explore(async () => {
+    const log: string[] = [];
+    const gate = new Event();
+    const tasks = ["a", "b", "c"].map((name) =>
+      createTask(async () => {
+        await gate.wait();
+        log.push(name);
+      })
+    );
+    await sleep(1);
+    gate.set();
+    for (const task of tasks) await task;
+    orders.push(log.join(""));
+  }, { strategy: "exhaustive" });
+
+  assertEquals(complete, true);
+  assertEquals(orders.length, runs);
+  assertEquals(
+    new Set(orders),
+    new Set(["abc", "acb", "bac", "bca", "cab", "cba"]),
+  );
+  // Those with the fewest switches come first.
+  assertEquals(orders[0], "abc");
+});
+
+Deno.test("explore() tells when it has not tried all orders", async () => {
+  const test = () =>
+    gather([1, 2, 3, 4].map(() => async () => {
+      for (let i = 0; i < 3; i++) await checkpoint();
+    }));
+
+  const result = await explore(test, { strategy: "exhaustive", runs: 30 });
+
+  assertEquals(result, { runs: 30, complete: false });
+});
+
+Deno.test("explore() is complete if the last order is the last that it may try", async () => {
+  const test = () => gather([() => sleep(1), () => sleep(1)]);
+  const all = await explore(test, { strategy: "exhaustive" });
+  assertEquals(all.complete, true);
+
+  const { runs } = all;
+  const enough = await explore(test, { strategy: "exhaustive", runs });
+  const less = await explore(test, { strategy: "exhaustive", runs: runs - 1 });
+
+  assertEquals([enough.runs, enough.complete], [runs, true]);
+  assertEquals([less.runs, less.complete], [runs - 1, false]);
 });
 
 Deno.test("explore() rejects bad arguments", async () => {
@@ -280,6 +547,31 @@ Deno.test("explore() rejects bad arguments", async () => {
     RangeError,
     'Cannot explore as "seed" must be an integer >= 0: current value is -1',
   );
+  await assertRejects(
+    () => explore(() => {}, { strategy: "luck" as never }),
+    TypeError,
+    'Cannot explore as "strategy" must be "uniform", "preemption" or "exhaustive": current value is "luck"',
+  );
+  await assertRejects(
+    () => explore(() => {}, { preemptions: 0 }),
+    RangeError,
+    'Cannot explore as "preemptions" must be an integer >= 1: current value is 0',
+  );
+  await assertRejects(
+    () => explore(() => {}, { maxShrinks: -1 }),
+    RangeError,
+    'Cannot explore as "maxShrinks" must be an integer >= 0: current value is -1',
+  );
+  await assertRejects(
+    () => explore(() => {}, { replay: "0, 1" as never }),
+    TypeError,
+    'Cannot explore as "replay" must be the choices of an error: current value is "0, 1"',
+  );
+  await assertRejects(
+    () => explore(() => {}, { replay: [0, -1] }),
+    RangeError,
+    'Cannot explore as "replay" must be an integer >= 0: current value is -1',
+  );
 });
 
 Deno.test("ExploreError is an AggregateError of the failure", () => {
@@ -293,6 +585,7 @@ Deno.test("ExploreError is an AggregateError of the failure", () => {
     ["one", "two"],
   ]);
   assertEquals([error.cause, error.errors], [cause, [cause]]);
+  assertEquals([error.choices, error.switches], [[], 0]);
 });
 
 /** Numbers of tasks differ from run to run: names do not. */
