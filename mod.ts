@@ -13,6 +13,7 @@ export * from "./patterns/keyed.ts";
 export * from "./patterns/policy.ts";
 export * from "./patterns/worker_pool.ts";
 export * from "./primitives/as_completed.ts";
+export * from "./primitives/broadcast.ts";
 export * from "./primitives/channel.ts";
 export * from "./primitives/checkpoint.ts";
 export * from "./primitives/context_manager.ts";
