@@ -26,6 +26,7 @@ export * from "./primitives/future.ts";
 export * from "./primitives/gather.ts";
 export * from "./primitives/interval.ts";
 export * from "./primitives/lifo_queue.ts";
+export * from "./primitives/limit.ts";
 export * from "./primitives/loop.ts";
 export * from "./primitives/priority_queue.ts";
 export * from "./primitives/queue.ts";
