@@ -37,6 +37,7 @@ const TASK_GROUP = "./primitives/task_group_bench.ts";
 const TIMEOUT = "./primitives/timeout_bench.ts";
 const SLEEP = "./primitives/sleep_bench.ts";
 const QUEUE = "./primitives/queue_bench.ts";
+const LIMIT = "./primitives/limit_bench.ts";
 
 const QUEUE_GOALS: Goals = {
   limit: 1.4,
@@ -114,6 +115,13 @@ const ROWS: readonly Row[] = [
     module: QUEUE,
     question: "fourUnbounded",
     goals: QUEUE_GOALS,
+  },
+  {
+    name: "limit and await all",
+    unit: "ns",
+    module: LIMIT,
+    question: "calls",
+    goals: { limit: 6, peers: { "async-sema": 0.85, "p-limit": 0.5 } },
   },
   {
     name: "bytes of a waiter",
