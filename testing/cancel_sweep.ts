@@ -27,6 +27,7 @@ import { spawn } from "../_internal/spawn.ts";
 import { Loop } from "../primitives/loop.ts";
 import { Task, type TaskOutcome } from "../primitives/task.ts";
 import { type CancelPointKind, SweepDoor } from "./_sweep_door.ts";
+import { checkOutside } from "./_plain_test.ts";
 import { assertNoLeaks } from "./assert_no_leaks.ts";
 import { VirtualLoop } from "./virtual.ts";
 
@@ -171,7 +172,7 @@ export class CancelSweepError extends AggregateError {
  * @param options Additional options.
  * @returns The points at which it cancelled.
  * @throws {CancelSweepError} At the first run in which something is wrong.
- * @throws {InvalidStateError} If `fn` has no target.
+ * @throws {InvalidStateError} If `fn` has no target, or it is called inside of a run.
  * @throws {TypeError} If `fn` is not a function, or `tasks` is none of its values.
  * @throws {RangeError} If there are more points than `maxPoints`, or no point `only`.
  *
@@ -201,6 +202,7 @@ export async function cancelSweep(
   options: CancelSweepOptions = {},
 ): Promise<CancelSweepResult> {
   checkFunction(fn, "sweep");
+  checkOutside("sweep");
   const { tasks = "targets", maxPoints = 10_000, only } = options;
   if (tasks !== "targets" && tasks !== "all") {
     throw new TypeError(

@@ -15,6 +15,7 @@ import { checkCount, checkFunction, show } from "../_internal/check.ts";
 import { SystemClock } from "../_internal/system_clock.ts";
 import { Choices } from "./_choices.ts";
 import { ExploringDoor } from "./_doors.ts";
+import { checkOutside } from "./_plain_test.ts";
 import { countSwitches, shrink } from "./_shrink.ts";
 import {
   ExhaustiveStrategy,
@@ -43,7 +44,7 @@ export interface ExploreOptions {
   runs?: number;
   /**
    * Where the orders are drawn from. The seed of a failure, with one run, brings
-   * that failure back.
+   * that failure back; with two, if preemptions were drawn.
    *
    * @default {1}
    */
@@ -150,10 +151,13 @@ export interface ExploreResult {
  * found to fail in the same way, and marks them in the schedule with `->`. Its
  * `choices` bring it back, as long as the test is the same.
  *
+ * Call it outside of every run.
+ *
  * @param fn The test. It must make all of its state itself, since it runs often.
  * @param options Additional options.
  * @returns How many orders were tried, and whether that were all.
  * @throws {ExploreError} At the first order in which `fn` throws.
+ * @throws {InvalidStateError} If it is called inside of a run.
  * @throws {TypeError} If `fn` is not a function, or `strategy` none of its values.
  * @throws {RangeError} If a number lies outside of its range.
  *
@@ -201,6 +205,7 @@ export async function explore(
   options: ExploreOptions = {},
 ): Promise<ExploreResult> {
   checkFunction(fn, "explore");
+  checkOutside("explore");
   const { strategy = "uniform", seed = 1, preemptions = 3 } = options;
   const { runs = strategy === "exhaustive" ? EXHAUSTIVE_RUNS : RUNS } = options;
   const { replay, maxShrinks = 200 } = options;

@@ -22,6 +22,7 @@ import { sleep } from "@ilmek/async/sleep";
 import { createTask } from "@ilmek/async/task";
 import { TaskGroup } from "@ilmek/async/task-group";
 import { uncancellable } from "@ilmek/async/uncancellable";
+import { runVirtual } from "@ilmek/async/virtual";
 import { LosingSemaphore } from "./broken/loses.ts";
 import { RightSemaphore } from "./broken/right.ts";
 import { SleepingSemaphore } from "./broken/sleeps.ts";
@@ -555,6 +556,14 @@ Deno.test("cancelSweep() rejects what cannot be swept", async () => {
     () => cancelSweep((sweep) => sweep.check(1 as never)),
     CancelSweepError,
     'Cannot check as "fn" must be a function: current value is 1',
+  );
+});
+
+Deno.test("cancelSweep() rejects inside of a run", async () => {
+  await assertRejects(
+    () => runVirtual(() => cancelSweep((sweep) => sweep.target(() => {}))),
+    InvalidStateError,
+    "Cannot sweep inside of a run: call it from a plain test",
   );
 });
 

@@ -9,7 +9,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { checkpoint } from "@ilmek/async/checkpoint";
-import { DeadlockError } from "@ilmek/async/errors";
+import { DeadlockError, InvalidStateError } from "@ilmek/async/errors";
 import { explore, ExploreError } from "@ilmek/async/explore";
 import { Future } from "@ilmek/async/future";
 import { gather } from "@ilmek/async/gather";
@@ -571,6 +571,16 @@ Deno.test("explore() rejects bad arguments", async () => {
     () => explore(() => {}, { replay: [0, -1] }),
     RangeError,
     'Cannot explore as "replay" must be an integer >= 0: current value is -1',
+  );
+});
+
+Deno.test("explore() rejects inside of a run", async () => {
+  const error = await assertRejects(() => runVirtual(() => explore(() => {})));
+
+  assertInstanceOf(error, InvalidStateError);
+  assertEquals(
+    error.message,
+    "Cannot explore inside of a run: call it from a plain test",
   );
 });
 
