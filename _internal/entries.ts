@@ -34,7 +34,9 @@ export function beginEntry<T>(entry: Entry<T>): Outcome<T> {
 /** A promise that is observed: it cannot be cancelled, only left alone. */
 class Foreign<T> implements Producer {
   readonly outcome = new Outcome<T>(this);
-  readonly #release: () => void = currentFrame().loop.hold("a promise");
+  readonly #release: () => void = currentFrame().loop.hold("a promise", {
+    bare: true,
+  });
 
   constructor(promise: PromiseLike<T>) {
     const { loop } = currentFrame();

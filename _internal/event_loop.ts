@@ -54,6 +54,8 @@ export interface PassFrame {
 /** Something outside that the loop waits for. */
 export interface Hold {
   readonly what: string;
+  /** A promise that may come from outside, or from code of this very loop. */
+  readonly bare: boolean;
 }
 
 /** Learns who waits and who does not; for loops that must know when all is idle. */
@@ -232,8 +234,9 @@ export class EventLoop implements ClockClient {
   }
 
   /** Says that something outside will come; the function that comes back ends it. */
-  hold(what: string): () => void {
-    const hold = { what };
+  hold(what: string, options: { bare?: boolean } = {}): () => void {
+    const { bare = false } = options;
+    const hold: Hold = { what, bare };
     this.#holds.add(hold);
     this.observer?.held(this.#holds);
     return () => {

@@ -122,7 +122,7 @@ export function abortable<T>(
     return refused;
   }
   const claim = new Claim<T>(frame, "a promise");
-  const release = frame.loop.hold("a promise");
+  const release = frame.loop.hold("a promise", { bare: true });
   linkSignal(claim as Claim, options.signal);
   const unlink = claim.cleanup;
   claim.cleanup = () => {

@@ -18,6 +18,12 @@ import type { QueueingDoor } from "./_doors.ts";
 /** After how many steps I/O gets a chance, although the loop is busy. */
 const STEPS_PER_TURN = 64;
 
+/** What a virtual clock goes by; see `VirtualLoopOptions`. */
+export interface VirtualClockOptions {
+  readonly ioLimitMs: number;
+  readonly promises: "outside" | "inside";
+}
+
 /**
  * Time that jumps to the next timer when all tasks are parked.
  *
@@ -26,6 +32,7 @@ const STEPS_PER_TURN = 64;
  */
 export class VirtualClock implements Clock, Observer {
   readonly #ioLimitMs: number;
+  readonly #promises: "outside" | "inside";
   readonly #door: QueueingDoor | undefined;
   #loop: EventLoop | undefined;
   #now = 0;
@@ -48,8 +55,10 @@ export class VirtualClock implements Clock, Observer {
   #unwatch: (() => void) | undefined;
   #onFailure: (error: Error) => void = () => {};
 
-  constructor(ioLimitMs: number, door: QueueingDoor | undefined) {
+  constructor(door: QueueingDoor | undefined, options: VirtualClockOptions) {
+    const { ioLimitMs, promises } = options;
     this.#ioLimitMs = ioLimitMs;
+    this.#promises = promises;
     this.#door = door;
     if (door !== undefined) door.onPush = () => this.#kick();
   }
@@ -147,8 +156,10 @@ export class VirtualClock implements Clock, Observer {
   }
 
   held(holds: ReadonlySet<Hold>): void {
-    this.#holds = holds;
-    if (holds.size === 0) this.#kick();
+    this.#holds = this.#promises === "outside"
+      ? holds
+      : new Set([...holds].filter(({ bare }) => !bare));
+    if (this.#holds.size === 0) this.#kick();
   }
 
   /** Waits until all others are parked, before the time moves on. */

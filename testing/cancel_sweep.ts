@@ -19,7 +19,6 @@
  */
 import type { Actor } from "../_internal/actor.ts";
 import { checkCount, checkFunction, show } from "../_internal/check.ts";
-import type { Duration } from "../_internal/check.ts";
 import { InvalidStateError } from "../_internal/errors.ts";
 import type { Observer } from "../_internal/event_loop.ts";
 import { currentFrame } from "../_internal/frame.ts";
@@ -29,7 +28,7 @@ import { Task, type TaskOutcome } from "../primitives/task.ts";
 import { type CancelPointKind, SweepDoor } from "./_sweep_door.ts";
 import { checkOutside } from "./_plain_test.ts";
 import { assertNoLeaks } from "./assert_no_leaks.ts";
-import { VirtualLoop } from "./virtual.ts";
+import { VirtualLoop, type VirtualLoopOptions } from "./virtual.ts";
 
 export type { CancelPointKind } from "./_sweep_door.ts";
 
@@ -55,7 +54,8 @@ export interface CancelPoint {
 }
 
 /** Options of {@linkcode cancelSweep}. */
-export interface CancelSweepOptions {
+export interface CancelSweepOptions
+  extends Pick<VirtualLoopOptions, "ioLimitMs" | "promises"> {
   /**
    * Who is swept:
    *
@@ -75,12 +75,6 @@ export interface CancelSweepOptions {
   maxPoints?: number;
   /** Cancels at this point only: the `index` of the point of a failure. */
   only?: number;
-  /**
-   * How long in real time something outside may take while virtual time stands.
-   *
-   * @default {5000}
-   */
-  ioLimitMs?: Duration;
 }
 
 /** What {@linkcode cancelSweep} has done. */
@@ -255,11 +249,12 @@ async function attempt(
   chosen: number | undefined,
   options: CancelSweepOptions,
 ): Promise<Attempt> {
-  const { tasks = "targets", ioLimitMs = 5000 } = options;
+  const { tasks = "targets", ioLimitMs = 5000, promises = "outside" } = options;
   const door = new SweepDoor(chosen);
   const errors: unknown[] = [];
   const virtual = VirtualLoop.behind(door, {
     ioLimitMs,
+    promises,
     exceptionHandler: ({ message, exception }) => {
       errors.push(new InvalidStateError(message, { cause: exception }));
     },

@@ -23,7 +23,7 @@ import {
   type Strategy,
   UniformStrategy,
 } from "./_strategies.ts";
-import { VirtualLoop } from "./virtual.ts";
+import { VirtualLoop, type VirtualLoopOptions } from "./virtual.ts";
 
 /** How many orders are tried unless it is said. */
 const RUNS = 200;
@@ -35,7 +35,8 @@ const MAX_SHRINK_MS = 2000;
 export type ExploreStrategy = "uniform" | "preemption" | "exhaustive";
 
 /** Options of {@linkcode explore}. */
-export interface ExploreOptions {
+export interface ExploreOptions
+  extends Pick<VirtualLoopOptions, "ioLimitMs" | "promises"> {
   /**
    * How many orders are tried at most.
    *
@@ -209,13 +210,15 @@ export async function explore(
   const { strategy = "uniform", seed = 1, preemptions = 3 } = options;
   const { runs = strategy === "exhaustive" ? EXHAUSTIVE_RUNS : RUNS } = options;
   const { replay, maxShrinks = 200 } = options;
+  const { ioLimitMs = 5000, promises = "outside" } = options;
+  const test = { fn, loopOptions: { ioLimitMs, promises } };
   checkCount(runs, "explore", "runs");
   checkCount(seed, "explore", "seed", 0);
   checkCount(preemptions, "explore", "preemptions");
   checkCount(maxShrinks, "explore", "maxShrinks", 0);
   if (replay !== undefined) {
     const choices = Choices.again(checkChoices(replay));
-    const failure = await attempt(fn, choices);
+    const failure = await attempt(test, choices);
     if (failure !== undefined) throw errorOf(seed, failure);
     return { runs: 1, complete: false };
   }
@@ -228,9 +231,9 @@ export async function explore(
     next = orders.next()
   ) {
     tried++;
-    const failure = await attempt(fn, next.value.choices);
+    const failure = await attempt(test, next.value.choices);
     if (failure === undefined) continue;
-    const simplest = await simplify(fn, failure, maxShrinks);
+    const simplest = await simplify(test, failure, maxShrinks);
     throw errorOf(next.value.seed, simplest);
   }
   return { runs: tried, complete: plan.complete };
@@ -270,6 +273,12 @@ function checkChoices(replay: readonly number[]): readonly number[] {
   return replay;
 }
 
+/** What is run in every order. */
+interface Test {
+  readonly fn: () => unknown;
+  readonly loopOptions: VirtualLoopOptions;
+}
+
 /** A run in which the test failed. */
 interface Failure {
   readonly error: unknown;
@@ -279,12 +288,12 @@ interface Failure {
 
 /** Runs the test in one order; gives how it failed, if it did. */
 async function attempt(
-  fn: () => unknown,
+  { fn, loopOptions }: Test,
   choices: Choices,
 ): Promise<Failure | undefined> {
   const door = new ExploringDoor((count, kind) => choices.draw(count, kind));
   try {
-    await VirtualLoop.behind(door, {}).run(fn);
+    await VirtualLoop.behind(door, loopOptions).run(fn);
     return undefined;
   } catch (error) {
     return { error, door, choices: choices.trimmed };
@@ -293,7 +302,7 @@ async function attempt(
 
 /** The simplest run that was found to fail in the same way. */
 async function simplify(
-  fn: () => unknown,
+  test: Test,
   failure: Failure,
   maxShrinks: number,
 ): Promise<Failure> {
@@ -305,7 +314,7 @@ async function simplify(
     failure.choices,
     async (values) => {
       runs++;
-      const again = await attempt(fn, Choices.again(values));
+      const again = await attempt(test, Choices.again(values));
       if (again === undefined || !isAlike(again.error, failure.error)) {
         return undefined;
       }

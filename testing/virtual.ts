@@ -44,6 +44,16 @@ export interface VirtualLoopOptions {
    * @default {5000}
    */
   ioLimitMs?: Duration;
+  /**
+   * Who settles the bare promises that `abortable()`, `gather()` and others wait
+   * for:
+   *
+   * - `outside`: the world. Virtual time stands until they are settled.
+   * - `inside`: code that waits on this loop itself. Virtual time goes on.
+   *
+   * @default {"outside"}
+   */
+  promises?: "outside" | "inside";
   /** Who is told what goes wrong where nobody waits for it. */
   exceptionHandler?: ExceptionHandler;
 }
@@ -56,7 +66,8 @@ export interface VirtualLoopOptions {
  * of `io/`, `abortable()`, `loop.hold()`) the clock stands; if that takes longer
  * than `ioLimitMs` of real time, the run fails with a `DeadlockError`, too, that
  * names it. A foreign promise that is awaited beside a wait of the same task is
- * invisible: wrap it in `abortable()`.
+ * invisible: wrap it in `abortable()`. If code of the run itself settles such
+ * promises, since it shares work, say so with `promises: "inside"`.
  *
  * @example Two hours in no time
  * ```ts
@@ -78,6 +89,7 @@ export class VirtualLoop {
   /** Creates a loop at time 0. */
   constructor(options: VirtualLoopOptions = {}) {
     const { order = "system", ioLimitMs = 5000, exceptionHandler } = options;
+    const { promises = "outside" } = options;
     if (order !== "system" && order !== "fifo") {
       throw new TypeError(
         `Cannot create a virtual loop as "order" must be "system" or "fifo": current value is ${
@@ -85,10 +97,17 @@ export class VirtualLoop {
         }`,
       );
     }
+    if (promises !== "outside" && promises !== "inside") {
+      throw new TypeError(
+        `Cannot create a virtual loop as "promises" must be "outside" or "inside": current value is ${
+          show(promises)
+        }`,
+      );
+    }
     const limit = toMs(ioLimitMs, "create a virtual loop", "ioLimitMs");
     const door = VirtualLoop.#door ??
       (order === "fifo" ? new FifoDoor() : undefined);
-    this.#clock = new VirtualClock(limit, door);
+    this.#clock = new VirtualClock(door, { ioLimitMs: limit, promises });
     this.#core = new EventLoop(this.#clock);
     const loop = this.loop;
     this.#runner = new Runner({

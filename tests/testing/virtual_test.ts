@@ -12,6 +12,7 @@ import { abortable } from "@ilmek/async/checkpoint";
 import { detach } from "@ilmek/async/detach";
 import { DeadlockError } from "@ilmek/async/errors";
 import { Future } from "@ilmek/async/future";
+import { gather } from "@ilmek/async/gather";
 import { type ExceptionContext, getRunningLoop } from "@ilmek/async/loop";
 import { Queue } from "@ilmek/async/queue";
 import { currentScope } from "@ilmek/async/scope";
@@ -64,6 +65,11 @@ Deno.test("VirtualLoop() throws on bad options", () => {
     () => new VirtualLoop({ order: "random" as never }),
     TypeError,
     '"order" must be "system" or "fifo": current value is "random"',
+  );
+  assertThrows(
+    () => new VirtualLoop({ promises: "mine" as never }),
+    TypeError,
+    '"promises" must be "outside" or "inside": current value is "mine"',
   );
   assertThrows(
     () => new VirtualLoop({ ioLimitMs: NaN }),
@@ -499,6 +505,34 @@ Deno.test("main runs as a task in the scope of that task", async () => {
   ]);
 
   assertEquals(names, ["main", "main"]);
+});
+
+Deno.test("promises from inside let virtual time go on", async () => {
+  const shared = () => detach(() => sleep(20, { value: "config" }));
+
+  await runVirtual(async (virtual) => {
+    assertEquals(await abortable(shared()), "config");
+    assertEquals(await gather([sleep(20, { value: 1 })]), [1]);
+    assertEquals(virtual.now, 40);
+  }, { promises: "inside" });
+});
+
+Deno.test("promises from inside do not hide what io waits for", async () => {
+  await runVirtual(async (virtual) => {
+    const parcel = Promise.withResolvers<void>();
+    const arrived = new Future<void>();
+    const hold = getRunningLoop().hold("a parcel");
+    setTimeout(() => {
+      arrived.setResult();
+      hold[Symbol.dispose]();
+      parcel.resolve();
+    }, 1);
+    const late = createTask(() => sleep(1000));
+    await arrived;
+    assertEquals(virtual.now, 0);
+    late.cancel();
+    await parcel.promise;
+  }, { promises: "inside" });
 });
 
 Deno.test("VirtualLoop.run() fails on a deadlock, even if main swallows that", async () => {
