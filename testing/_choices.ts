@@ -1,5 +1,8 @@
-/** What is chosen: who is next, how far the others get meanwhile, or who waits. */
-export type ChoiceKind = "next" | "width" | "pass";
+/**
+ * What is chosen: who is next, how far the others get meanwhile, who must wait, or
+ * what the test itself leaves open.
+ */
+export type ChoiceKind = "next" | "width" | "pass" | "test";
 
 /** Gives an integer from 0 to `count` - 1. With 0 all stays in the plain order. */
 export type Draw = (count: number, kind: ChoiceKind) => number;

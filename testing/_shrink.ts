@@ -1,57 +1,81 @@
-/** Runs choices again: what was chosen if it fails in the same way, or `undefined`. */
-export type FailsWith = (
-  values: readonly number[],
-) => Promise<readonly number[] | undefined>;
+/** A run that failed, by its choices. */
+export interface FailedRun {
+  readonly choices: readonly number[];
+}
+
+/** Runs choices again: the run if it fails in the same way, or `undefined`. */
+export type Rerun<F extends FailedRun> = (
+  choices: readonly number[],
+) => Promise<F | undefined>;
 
 /**
- * Looks for the fewest choices off the plain order that still fail, by putting ever
- * smaller parts of them back (Zeller and Hildebrandt, "Simplifying and Isolating
- * Failure-Inducing Input").
+ * Looks for the run with the fewest choices off the plain order that still fails, by
+ * putting ever smaller parts of them back (Zeller and Hildebrandt, "Simplifying and
+ * Isolating Failure-Inducing Input"); then for smaller choices.
  *
  * It ends when no single choice can be put back, or `mayGoOn` says no.
  */
-export async function shrink(
-  values: readonly number[],
-  failsWith: FailsWith,
+export async function shrink<F extends FailedRun>(
+  failed: F,
+  rerun: Rerun<F>,
   mayGoOn: () => boolean,
-): Promise<readonly number[]> {
-  let best = values;
-  for (let size = switchesOf(best).length; size > 0;) {
-    let shrunk = false;
-    for (let end = switchesOf(best).length; end > 0; end -= size) {
-      if (!mayGoOn()) return best;
+): Promise<F> {
+  let best = failed;
+  /** Whether the run with some choices replaced is simpler, and fails as well. */
+  const improve = async (
+    places: readonly number[],
+    value: number,
+  ): Promise<boolean> => {
+    const again = await rerun(replaced(best.choices, places, value));
+    if (again === undefined || !isSimpler(again, best)) return false;
+    best = again;
+    return true;
+  };
+  for (let size = countSwitches(best.choices); size > 0;) {
+    let improved = false;
+    for (let end = countSwitches(best.choices); end > 0; end -= size) {
       // What comes last is put back first: it depends on what comes before.
-      const part = switchesOf(best).slice(Math.max(0, end - size), end);
+      const part = switchesOf(best.choices).slice(Math.max(0, end - size), end);
       if (part.length === 0) continue;
-      const failed = await failsWith(withZeros(best, part));
-      if (failed === undefined || !isSimpler(failed, best)) continue;
-      best = failed;
-      shrunk = true;
+      if (!mayGoOn()) return best;
+      if (await improve(part, 0)) improved = true;
     }
-    if (size === 1 && !shrunk) break;
+    if (size === 1 && !improved) break;
     if (size > 1) size = Math.ceil(size / 2);
+  }
+  for (const place of switchesOf(best.choices)) {
+    for (let value = 1; value < (best.choices[place] ?? 0); value *= 2) {
+      if (!mayGoOn()) return best;
+      if (await improve([place], value)) break;
+    }
   }
   return best;
 }
 
 /** How many choices are off the plain order. */
-export function countSwitches(values: readonly number[]): number {
-  return switchesOf(values).length;
+export function countSwitches(choices: readonly number[]): number {
+  return switchesOf(choices).length;
 }
 
-function switchesOf(values: readonly number[]): number[] {
-  return [...values.keys()].filter((place) => values[place] !== 0);
+function switchesOf(choices: readonly number[]): number[] {
+  return [...choices.keys()].filter((place) => choices[place] !== 0);
 }
 
-function withZeros(
-  values: readonly number[],
+function replaced(
+  choices: readonly number[],
   places: readonly number[],
+  value: number,
 ): number[] {
-  const copy = [...values];
-  for (const place of places) copy[place] = 0;
+  const copy = [...choices];
+  for (const place of places) copy[place] = value;
   return copy;
 }
 
-function isSimpler(a: readonly number[], b: readonly number[]): boolean {
-  return countSwitches(a) < countSwitches(b);
+function isSimpler(a: FailedRun, b: FailedRun): boolean {
+  const fewer = countSwitches(a.choices) - countSwitches(b.choices);
+  return fewer === 0 ? sum(a.choices) < sum(b.choices) : fewer < 0;
+}
+
+function sum(choices: readonly number[]): number {
+  return choices.reduce((total, choice) => total + choice, 0);
 }

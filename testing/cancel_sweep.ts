@@ -26,7 +26,7 @@ import { spawn } from "../_internal/spawn.ts";
 import { Loop } from "../primitives/loop.ts";
 import { Task, type TaskOutcome } from "../primitives/task.ts";
 import { type CancelPointKind, SweepDoor } from "./_sweep_door.ts";
-import { checkOutside } from "./_plain_test.ts";
+import { checkOutside } from "./_outside.ts";
 import { assertNoLeaks } from "./assert_no_leaks.ts";
 import { VirtualLoop, type VirtualLoopOptions } from "./virtual.ts";
 

@@ -15,8 +15,8 @@ import { checkCount, checkFunction, show } from "../_internal/check.ts";
 import { SystemClock } from "../_internal/system_clock.ts";
 import { Choices } from "./_choices.ts";
 import { ExploringDoor } from "./_doors.ts";
-import { checkOutside } from "./_plain_test.ts";
-import { countSwitches, shrink } from "./_shrink.ts";
+import { checkOutside } from "./_outside.ts";
+import { countSwitches, type FailedRun, shrink } from "./_shrink.ts";
 import {
   ExhaustiveStrategy,
   PreemptionStrategy,
@@ -133,6 +133,20 @@ export class ExploreError extends AggregateError {
   }
 }
 
+/** What the test of an {@linkcode explore} receives. */
+export interface Exploration {
+  /**
+   * Chooses what the test leaves open: how long something takes, which of several
+   * things is done, who is cancelled. The choice is part of the order: it is drawn,
+   * tried out, shrunk and replayed with it.
+   *
+   * @param count Out of how many.
+   * @returns An integer from 0 to `count` - 1; 0 is what failures are shrunk to.
+   * @throws {RangeError} If `count` is not an integer >= 1.
+   */
+  choose(count: number): number;
+}
+
 /** How many orders {@linkcode explore} has tried. */
 export interface ExploreResult {
   /** How many orders were tried. */
@@ -154,7 +168,8 @@ export interface ExploreResult {
  *
  * Call it outside of every run.
  *
- * @param fn The test. It must make all of its state itself, since it runs often.
+ * @param fn The test. It must make all of its state itself, since it runs often, and
+ * leave to {@linkcode Exploration.choose} what may differ from run to run.
  * @param options Additional options.
  * @returns How many orders were tried, and whether that were all.
  * @throws {ExploreError} At the first order in which `fn` throws.
@@ -200,9 +215,30 @@ export interface ExploreResult {
  *
  * assert(complete);
  * ```
+ *
+ * @example Cancel somewhere, and take some time
+ * ```ts
+ * import { explore } from "@ilmek/async/explore";
+ * import { Queue } from "@ilmek/async/queue";
+ * import { sleep } from "@ilmek/async/sleep";
+ * import { createTask } from "@ilmek/async/task";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await explore(async ({ choose }) => {
+ *   const queue = new Queue<string>();
+ *   const task = createTask(() => queue.get());
+ *   await sleep(choose(3));
+ *   await queue.put("item");
+ *   await sleep(choose(2));
+ *   task.cancel();
+ *   const { state } = await task.outcome();
+ *
+ *   assertEquals(queue.size, state === "done" ? 0 : 1);
+ * });
+ * ```
  */
 export async function explore(
-  fn: () => unknown,
+  fn: (exploration: Exploration) => unknown,
   options: ExploreOptions = {},
 ): Promise<ExploreResult> {
   checkFunction(fn, "explore");
@@ -275,15 +311,14 @@ function checkChoices(replay: readonly number[]): readonly number[] {
 
 /** What is run in every order. */
 interface Test {
-  readonly fn: () => unknown;
+  readonly fn: (exploration: Exploration) => unknown;
   readonly loopOptions: VirtualLoopOptions;
 }
 
 /** A run in which the test failed. */
-interface Failure {
+interface Failure extends FailedRun {
   readonly error: unknown;
   readonly door: ExploringDoor;
-  readonly choices: readonly number[];
 }
 
 /** Runs the test in one order; gives how it failed, if it did. */
@@ -293,7 +328,12 @@ async function attempt(
 ): Promise<Failure | undefined> {
   const door = new ExploringDoor((count, kind) => choices.draw(count, kind));
   try {
-    await VirtualLoop.behind(door, loopOptions).run(fn);
+    const virtual = VirtualLoop.behind(door, loopOptions);
+    const choose = (count: number): number => {
+      checkCount(count, "choose", "count");
+      return choices.draw(count, "test");
+    };
+    await virtual.run(() => fn({ choose }));
     return undefined;
   } catch (error) {
     return { error, door, choices: choices.trimmed };
@@ -308,24 +348,17 @@ async function simplify(
 ): Promise<Failure> {
   const clock = new SystemClock();
   const start = clock.now();
-  let simplest = failure;
   let runs = 0;
-  await shrink(
-    failure.choices,
-    async (values) => {
+  return await shrink(
+    failure,
+    async (choices) => {
       runs++;
-      const again = await attempt(test, Choices.again(values));
-      if (again === undefined || !isAlike(again.error, failure.error)) {
-        return undefined;
-      }
-      if (countSwitches(again.choices) < countSwitches(simplest.choices)) {
-        simplest = again;
-      }
-      return again.choices;
+      const again = await attempt(test, Choices.again(choices));
+      if (again === undefined) return undefined;
+      return isAlike(again.error, failure.error) ? again : undefined;
     },
     () => runs < maxShrinks && clock.now() - start < MAX_SHRINK_MS,
   );
-  return simplest;
 }
 
 /** Whether two runs failed in the same way, as far as one can tell. */

@@ -10,7 +10,7 @@ import {
 } from "@std/assert";
 import { checkpoint } from "@ilmek/async/checkpoint";
 import { DeadlockError, InvalidStateError } from "@ilmek/async/errors";
-import { explore, ExploreError } from "@ilmek/async/explore";
+import { type Exploration, explore, ExploreError } from "@ilmek/async/explore";
 import { Future } from "@ilmek/async/future";
 import { gather } from "@ilmek/async/gather";
 import { getRunningLoop } from "@ilmek/async/loop";
@@ -571,6 +571,70 @@ Deno.test("explore() rejects bad arguments", async () => {
     () => explore(() => {}, { replay: [0, -1] }),
     RangeError,
     'Cannot explore as "replay" must be an integer >= 0: current value is -1',
+  );
+});
+
+Deno.test("Exploration.choose() gives every choice", async () => {
+  const seen = new Set<number>();
+
+  await explore(({ choose }) => {
+    assertEquals(choose(1), 0);
+    seen.add(choose(5));
+  });
+
+  assertEquals([...seen].sort(), [0, 1, 2, 3, 4]);
+});
+
+Deno.test("Exploration.choose() is drawn between few preemptions, too", async () => {
+  const seen = new Set<number>();
+
+  await explore(({ choose }) => {
+    seen.add(choose(5));
+  }, { strategy: "preemption", preemptions: 1 });
+
+  assertEquals([...seen].sort(), [0, 1, 2, 3, 4]);
+});
+
+Deno.test("Exploration.choose() is tried out by the strategy exhaustive", async () => {
+  const seen: string[] = [];
+
+  const { complete } = await explore(({ choose }) => {
+    seen.push(`${choose(3)}${choose(2)}`);
+  }, { strategy: "exhaustive" });
+
+  assertEquals(complete, true);
+  assertEquals(seen.sort(), ["00", "01", "10", "11", "20", "21"]);
+});
+
+Deno.test("Exploration.choose() is shrunk and replayed", async () => {
+  const test = async ({ choose }: Exploration) => {
+    await sleep(choose(4));
+    const items = [choose(9), choose(9), choose(9)];
+    await sleep(choose(4));
+    assert((items[1] ?? 0) < 4, `${items}`);
+  };
+
+  const error = await assertRejects(() => explore(test), ExploreError);
+  const again = await assertRejects(
+    () => explore(test, { replay: error.choices }),
+    ExploreError,
+  );
+
+  // Nothing else is off the plain order, and the item is the least that fails.
+  assertEquals([error.switches, error.choices.at(-1)], [1, 4]);
+  assertEquals(String(again.cause), String(error.cause));
+});
+
+Deno.test("Exploration.choose() throws on what is no count", async () => {
+  const error = await assertRejects(
+    () => explore(({ choose }) => choose(0)),
+    ExploreError,
+  );
+
+  assertInstanceOf(error.cause, RangeError);
+  assertStringIncludes(
+    error.message,
+    'Cannot choose as "count" must be an integer >= 1: current value is 0',
   );
 });
 
