@@ -294,6 +294,8 @@ async function runTest(
       errors.push(error);
       return;
     }
+    // The test could not wait for the others: they have done nothing wrong.
+    await othersGone();
   }
   try {
     await assertNoLeaks();
@@ -306,6 +308,15 @@ async function runTest(
     } catch (error) {
       errors.push(error);
     }
+  }
+}
+
+/** Waits until no task is left but this one. */
+async function othersGone(): Promise<void> {
+  const { loop, actor: self } = currentFrame();
+  const others = () => loop.actors().find((actor) => actor !== self);
+  for (let other = others(); other !== undefined; other = others()) {
+    await Task.of(other).outcome();
   }
 }
 

@@ -424,6 +424,23 @@ Deno.test("cancelSweep() sweeps every task by itself if it is told", async () =>
   );
 });
 
+Deno.test("cancelSweep() sees the others to their end if one was cancelled", async () => {
+  await cancelSweep(async (sweep) => {
+    let open = 0;
+    sweep.check(() => assertEquals(open, 0));
+    const work = async (ms: number) => {
+      open++;
+      try {
+        await sleep(ms);
+      } finally {
+        open--;
+      }
+    };
+    const tasks = [1, 5, 9].map((ms) => createTask(() => work(ms)));
+    for (const task of tasks) await task;
+  }, { tasks: "all" });
+});
+
 Deno.test("cancelSweep() cancels in the midst of cleanup", async () => {
   const { points } = await cancelSweep((sweep) => {
     let closed = 0;
