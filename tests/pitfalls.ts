@@ -14,10 +14,12 @@ export type Pitfall =
   );
 
 const LOCKS = "locks, queues, channels and select";
-const ITERATORS = "context managers, iterators and io";
 const PATTERNS = "patterns, as policies that compose";
 
 const CHECKPOINT = "primitives/checkpoint_test.ts";
+const ITER_MAP = "primitives/async_iter_map_test.ts";
+const ITER_STUCK = "primitives/async_iter_stuck_test.ts";
+const GENERATOR = "primitives/generator_test.ts";
 const CONTEXT = "primitives/context_var_test.ts";
 const DETACH = "primitives/detach_test.ts";
 const EXITS = "primitives/exit_stack_test.ts";
@@ -371,15 +373,33 @@ export const PITFALLS: Readonly<Record<number, Pitfall>> = {
   },
   36: {
     title: "return() of a generator hangs behind a pending next()",
-    planned: ITERATORS,
+    tests: {
+      [ITER_STUCK]: [
+        "AsyncIter.return() does not hang behind a next() that is stuck",
+        "AsyncIter leaves a source that is stuck in a task of its own",
+        "AsyncIter leaves a source that is stuck when its grace is over, and tells so",
+        "AsyncIter ends a stream that is stuck in a read at once",
+      ],
+    },
   },
   37: {
     title: "Leaving a loop early does not close its sources",
-    planned: ITERATORS,
+    tests: {
+      [ITER_STUCK]: [
+        "AsyncIter.merge() runs the finalizers of all of six sources",
+        "AsyncIter ends the other sources though one is stuck",
+      ],
+    },
   },
   38: {
     title: "Leaving a loop early keeps the mapper running",
-    planned: ITERATORS,
+    tests: {
+      [ITER_MAP]: [
+        "AsyncIter.map() starts nothing more when the loop is left",
+        "AsyncIter.map() throws the error of the source, and not of an item",
+        "AsyncIter.map() pulls no more than it may while nobody takes",
+      ],
+    },
   },
   39: {
     title: "A promise that is resolved with a task awaits it",
@@ -465,7 +485,12 @@ export const PITFALLS: Readonly<Record<number, Pitfall>> = {
   },
   49: {
     title: "A generator yields inside of a scope",
-    planned: ITERATORS,
+    tests: {
+      [GENERATOR]: [
+        "channelFrom() runs all steps of a generator in one task of its own",
+        "channelFrom() cancels what a generator has kept open, and waits for it",
+      ],
+    },
   },
   50: {
     title: "A scope is left by another task, or out of order",

@@ -39,6 +39,8 @@ const SLEEP = "./primitives/sleep_bench.ts";
 const QUEUE = "./primitives/queue_bench.ts";
 const LIMIT = "./primitives/limit_bench.ts";
 
+const ASYNC_ITER = "./primitives/async_iter_bench.ts";
+
 const QUEUE_GOALS: Goals = {
   limit: 1.4,
   peers: { "@std/async": 0.6, effect: 0.2 },
@@ -143,6 +145,34 @@ const ROWS: readonly Row[] = [
     module: SLEEP,
     question: "bytes",
     goals: { limit: 0.6, peers: { "@std/async": 0.4 } },
+  },
+  {
+    name: "pipeline, async source",
+    unit: "ns",
+    module: ASYNC_ITER,
+    question: "asyncSource",
+    goals: { limit: 2.5, peers: { "streaming-iterables": 0.75 } },
+  },
+  {
+    name: "pipeline, sync source",
+    unit: "ns",
+    module: ASYNC_ITER,
+    question: "syncSource",
+    goals: { limit: 6, peers: { effect: 0.8 } },
+  },
+  {
+    name: "concurrent map, as they come",
+    unit: "ns",
+    module: ASYNC_ITER,
+    question: "unordered",
+    goals: { limit: 2, peers: { "streaming-iterables": 0.75 } },
+  },
+  {
+    name: "concurrent map, ordered",
+    unit: "ns",
+    module: ASYNC_ITER,
+    question: "ordered",
+    goals: { limit: 2.8, peers: { "p-map": 0.75 } },
   },
   {
     name: "growth: tasks",

@@ -133,7 +133,8 @@ async function checkSymbols(
   root: URL,
   modules: readonly Module[],
 ): Promise<string[]> {
-  const docs = await readDocs(root, modules.map(({ path }) => path));
+  const shared = modules.filter(({ ownNames }) => !ownNames);
+  const docs = await readDocs(root, shared.map(({ path }) => path));
   const found = [...docs].flatMap(([path, { symbols }]) =>
     symbols.map(({ name, declarations }) => {
       const places = declarations.map(originOf)

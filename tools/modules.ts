@@ -18,6 +18,9 @@ export const LIBRARY_DIRS: readonly string[] = [
   ...PUBLIC_CHAPTERS,
 ];
 
+/** The modules whose names may be those of others: `mod.ts` leaves them out. */
+const OWN_NAMES: readonly string[] = ["primitives/iter.ts"];
+
 /** A public module. */
 export interface Module {
   /** Where it lies, as in `primitives/task_group.ts`. */
@@ -28,6 +31,8 @@ export interface Module {
   readonly entry: string;
   /** Whether `mod.ts` leaves it out. */
   readonly entryOnly: boolean;
+  /** Whether its names may mean something else in other modules. */
+  readonly ownNames: boolean;
 }
 
 /** Lists the public modules by path. */
@@ -37,11 +42,14 @@ export function publicModules(root: URL): Module[] {
       .filter((file) => file.endsWith(".ts") && !file.startsWith("_"))
       .map((file) => {
         const name = file.replace(/\.ts$/, "");
+        const path = `${chapter}/${file}`;
+        const ownNames = OWN_NAMES.includes(path);
         return {
-          path: `${chapter}/${file}`,
+          path,
           name,
           entry: `./${name.replaceAll("_", "-")}`,
-          entryOnly: chapter === "testing",
+          entryOnly: chapter === "testing" || ownNames,
+          ownNames,
         };
       })
   ).sort((a, b) => a.path < b.path ? -1 : 1);

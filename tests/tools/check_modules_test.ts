@@ -106,6 +106,20 @@ export const twice = 2;`,
   assertStringIncludes(String(problems), "twice: exported with different");
 });
 
+Deno.test("checkModules() lets the operators of iterators have names of others", async () => {
+  using repo = new Repo({
+    "primitives/iter.ts": `${DOC}export const merge = 1;`,
+    "primitives/merge.ts": `${DOC}export const merge = 2;`,
+  });
+  fixModules(repo.root);
+
+  assertEquals(await checkModules(repo.root), []);
+  assertEquals(
+    repo.read("mod.ts").trimEnd().split("\n").at(-1),
+    'export * from "./primitives/merge.ts";',
+  );
+});
+
 Deno.test("checkModules() reports modules that share an entry, or lack a doc", async () => {
   using repo = new Repo({
     "io/file.ts": DOC,
