@@ -207,6 +207,14 @@ export class ClaimList implements Line {
     this.#claims.push(claim);
   }
 
+  /** Puts the claim in front of those at the end of the line that it may pass. */
+  insert(claim: Claim, mayPass: (other: Claim) => boolean): void {
+    let place = this.#claims.tail;
+    while (place !== undefined && mayPass(place)) place = place.prev;
+    claim.line = this;
+    this.#claims.insertAfter(place, claim);
+  }
+
   /** Takes out the head, to be granted. */
   shift(): Claim | undefined {
     this.#skip();

@@ -155,9 +155,19 @@ export class Outcome<T> implements Line {
    */
   subscribe(loop: EventLoop, fn: () => void): DoneCallback {
     const callback = new DoneCallback(loop, fn);
-    if (this.pending) (this.#waiters ??= new LinkedList()).push(callback);
-    else loop.defer(callback);
+    this.watch(callback);
     return callback;
+  }
+
+  /** Puts a callback in line that may be taken out again, and put elsewhere. */
+  watch(callback: DoneCallback): void {
+    if (this.pending) (this.#waiters ??= new LinkedList()).push(callback);
+    else callback.loop.defer(callback);
+  }
+
+  /** Takes out what `watch` has put in, whether it was called or not. */
+  unwatch(callback: DoneCallback): void {
+    if (this.pending) this.#waiters?.remove(callback);
   }
 
   /** Takes back callbacks that have not been called yet. */

@@ -25,7 +25,15 @@ export interface StdChannel {
   };
 }
 
-type StdPath = "delay" | "deadline" | "unstable-channel";
+/** The part of `@std/async/unstable-semaphore` that benchmarks use. */
+export interface StdSemaphore {
+  Semaphore: new (max: number) => {
+    acquire(): Promise<Disposable>;
+    release(): void;
+  };
+}
+
+type StdPath = "delay" | "deadline" | "unstable-channel" | "unstable-semaphore";
 
 let isNoted = false;
 const modules = new Map<StdPath, Promise<unknown>>();

@@ -26,10 +26,13 @@ const EXITS = "primitives/exit_stack_test.ts";
 const FUTURE = "primitives/future_test.ts";
 const GATHER = "primitives/gather_test.ts";
 const GROUP = "primitives/task_group_test.ts";
+const EVENT = "primitives/event_test.ts";
+const LOCK = "primitives/lock_test.ts";
 const LOOP = "primitives/loop_test.ts";
 const QUEUE = "primitives/queue_test.ts";
 const RUNNER = "primitives/runner_test.ts";
 const SCOPE = "primitives/scope_test.ts";
+const SEMAPHORE = "primitives/semaphore_test.ts";
 const SLEEP = "primitives/sleep_test.ts";
 const TASK = "primitives/task_test.ts";
 const TIMEOUT = "primitives/timeout_test.ts";
@@ -51,6 +54,17 @@ export const PITFALLS: Readonly<Record<number, Pitfall>> = {
       [GROUP]: [
         "TaskGroup.slot() passes on when the first in line does not use it",
       ],
+      [LOCK]: [
+        "a lock that was handed over is kept in spite of a late cancel",
+        "Lock loses nothing, wherever its waiters are cancelled",
+      ],
+      [SEMAPHORE]: [
+        "permits that were granted are kept in spite of a late cancel",
+        "Semaphore loses no permit, wherever its waiters are cancelled",
+      ],
+      [EVENT]: [
+        "AutoResetEvent loses no wake-up, wherever its waiters are cancelled",
+      ],
     },
   },
   2: {
@@ -58,11 +72,17 @@ export const PITFALLS: Readonly<Record<number, Pitfall>> = {
     tests: {
       [QUEUE]: ["a put that is cancelled leaves no item"],
       [GROUP]: ["TaskGroup.slot() leaves the line when its scope is cancelled"],
+      [SEMAPHORE]: [
+        "a cancelled head of the line lets pass who comes next",
+        "a select that leaves the line of a semaphore lets others pass",
+      ],
     },
   },
   3: {
     title: "Weighted permits that were partly collected are lost on cancel",
-    planned: LOCKS,
+    tests: {
+      [SEMAPHORE]: ["several permits are taken at once, or none of them"],
+    },
   },
   4: {
     title: "A future is completed while its waiters change the list",
@@ -83,19 +103,31 @@ export const PITFALLS: Readonly<Record<number, Pitfall>> = {
         "a newcomer never takes an item that was handed to a waiter",
         "a newcomer never overtakes a put that waits",
       ],
+      [LOCK]: ["a newcomer never overtakes who waits for a lock"],
+      [SEMAPHORE]: ["a newcomer never overtakes who waits for a permit"],
     },
   },
   6: {
     title: "A permit that is given back twice frees the one of another",
-    planned: LOCKS,
+    tests: {
+      [LOCK]: [
+        "a permit that is given back twice frees nobody else's lock",
+        "a permit whose lock was released otherwise is worth nothing",
+      ],
+      [SEMAPHORE]: ["a permit that is given back twice counts once"],
+    },
   },
   7: {
     title: "An event that is set and cleared at once wakes nobody",
-    planned: LOCKS,
+    tests: {
+      [EVENT]: ["who waits goes on although the event is cleared at once"],
+    },
   },
   8: {
     title: "Counters lag behind, and timers stay after success",
     tests: {
+      [LOCK]: ["a lock tells its state at once"],
+      [SEMAPHORE]: ["a semaphore tells its state at once"],
       [QUEUE]: [
         "Queue.get() serves those who wait in the order of their calls",
       ],

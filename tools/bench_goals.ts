@@ -38,6 +38,7 @@ const TIMEOUT = "./primitives/timeout_bench.ts";
 const SLEEP = "./primitives/sleep_bench.ts";
 const QUEUE = "./primitives/queue_bench.ts";
 const LIMIT = "./primitives/limit_bench.ts";
+const LOCK = "./primitives/lock_bench.ts";
 
 const ASYNC_ITER = "./primitives/async_iter_bench.ts";
 
@@ -124,6 +125,90 @@ const ROWS: readonly Row[] = [
     module: LIMIT,
     question: "calls",
     goals: { limit: 6, peers: { "async-sema": 0.85, "p-limit": 0.5 } },
+  },
+  {
+    name: "lock and unlock",
+    unit: "ns",
+    module: LOCK,
+    question: "uncontended",
+    goals: { limit: 2, peers: { "async-sema": 0.4 } },
+  },
+  {
+    name: "lock and unlock in a task",
+    unit: "ns",
+    module: LOCK,
+    question: "inTask",
+    goals: { limit: 2.5, peers: { "async-sema": 0.4 } },
+  },
+  {
+    name: "lock: take a permit of a semaphore",
+    unit: "ns",
+    module: LOCK,
+    question: "semaphore",
+    goals: { limit: 2, peers: { "async-sema": 0.4 } },
+  },
+  {
+    name: "lock: tryAcquire of a semaphore",
+    unit: "ns",
+    module: LOCK,
+    question: "tryAcquire",
+    goals: { limit: 0.16 },
+  },
+  {
+    name: "lock: tryAcquire",
+    unit: "ns",
+    module: LOCK,
+    question: "tryLock",
+    goals: { limit: 0.16 },
+  },
+  {
+    name: "lock: permit with try/finally",
+    unit: "ns",
+    module: LOCK,
+    question: "permit",
+    goals: { limit: 4, peers: { "@std/async": 0.2 } },
+  },
+  {
+    name: "lock.run",
+    unit: "ns",
+    module: LOCK,
+    question: "run",
+    goals: { limit: 6, peers: { "p-limit": 0.3 } },
+  },
+  {
+    name: "lock with 100 waiters",
+    unit: "ns",
+    module: LOCK,
+    question: "contended",
+    goals: { limit: 2, peers: { "async-sema": 1, "async-mutex": 0.3 } },
+  },
+  {
+    name: "lock with 100 tasks that wait",
+    unit: "ns",
+    module: LOCK,
+    question: "contendedTasks",
+    goals: { limit: 2, peers: { "async-sema": 1 } },
+  },
+  {
+    name: "bytes of a waiter of a lock",
+    unit: "B",
+    module: LOCK,
+    question: "waiterBytes",
+    goals: { limit: 2, peers: { "async-sema": 1 } },
+  },
+  {
+    name: "growth: waiters of a lock",
+    unit: "x",
+    module: LOCK,
+    question: "waitersGrowth",
+    goals: GROWTH_GOALS,
+  },
+  {
+    name: "growth: waiters of a lock, cancelled",
+    unit: "x",
+    module: LOCK,
+    question: "middleGrowth",
+    goals: GROWTH_GOALS,
   },
   {
     name: "bytes of a waiter",

@@ -1,11 +1,14 @@
 import "./as_completed.ts";
 import "./context.ts";
 import "./context_vars.ts";
+import "./event.ts";
 import "./future.ts";
 import "./gather.ts";
+import "./lock.ts";
 import "./loop.ts";
 import "./queue.ts";
 import "./seed.ts";
+import "./semaphore.ts";
 import "./shield.ts";
 import "./task.ts";
 import "./task_group.ts";

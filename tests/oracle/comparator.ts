@@ -98,7 +98,12 @@ const COUNTERPARTS: { readonly [kind: string]: readonly string[] } = {
     "DeadlockError",
     "SessionClosedError",
   ],
-  ValueError: ["RangeError", "TypeError", "InvalidStateError"],
+  ValueError: [
+    "RangeError",
+    "TypeError",
+    "InvalidStateError",
+    "SemaphoreReleaseError",
+  ],
   TypeError: ["TypeError"],
   LookupError: ["MissingValueError"],
   TimeoutError: ["TimeoutError"],
