@@ -12,6 +12,7 @@ export * from "./io/worker.ts";
 export * from "./patterns/keyed.ts";
 export * from "./patterns/policy.ts";
 export * from "./patterns/worker_pool.ts";
+export * from "./patterns/resource_pool.ts";
 export * from "./primitives/as_completed.ts";
 export * from "./primitives/async_iter.ts";
 export * from "./primitives/broadcast.ts";

@@ -33,6 +33,7 @@ interface Row {
   readonly goals: Goals;
 }
 
+const RESOURCE_POOL = "./patterns/resource_pool_bench.ts";
 const TASK_GROUP = "./primitives/task_group_bench.ts";
 const TIMEOUT = "./primitives/timeout_bench.ts";
 const SLEEP = "./primitives/sleep_bench.ts";
@@ -49,6 +50,20 @@ const QUEUE_GOALS: Goals = {
 const GROWTH_GOALS: Goals = { growth: 3 };
 
 const ROWS: readonly Row[] = [
+  {
+    name: "pool, uncontended",
+    unit: "ns",
+    module: RESOURCE_POOL,
+    question: "uncontended",
+    goals: { limit: 5, peers: { "generic-pool": 0.1 } },
+  },
+  {
+    name: "pool, 10 for 100 users",
+    unit: "ns",
+    module: RESOURCE_POOL,
+    question: "contended",
+    goals: { limit: 2.5, peers: { "generic-pool": 0.25 } },
+  },
   {
     name: "createTask and await all",
     unit: "ns",
