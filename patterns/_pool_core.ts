@@ -13,7 +13,7 @@ import {
 } from "./_pool_errors.ts";
 import { type Kept, PoolKeeper } from "./_pool_keeper.ts";
 import { type LeaseOwner, PoolLease, revokeLease } from "./_pool_lease.ts";
-import { PoolLine, PoolWaiter } from "./_pool_line.ts";
+import { type LineOwner, PoolLine, PoolWaiter } from "./_pool_line.ts";
 import type { PoolPlan } from "./_pool_options.ts";
 import { type PoolSnapshot, PoolStats } from "./_pool_stats.ts";
 import { PoolStock, type StockOwner } from "./_pool_stock.ts";
@@ -29,7 +29,8 @@ export interface PoolHolding {
 }
 
 /** Who gets what exists, and gives it back. */
-export class PoolCore<T> implements LeaseOwner<T>, Kept<T>, StockOwner<T> {
+export class PoolCore<T>
+  implements LeaseOwner<T>, LineOwner<T>, Kept<T>, StockOwner<T> {
   readonly plan: PoolPlan<T>;
   readonly loop: EventLoop;
   readonly #stock: PoolStock<T>;
@@ -37,9 +38,10 @@ export class PoolCore<T> implements LeaseOwner<T>, Kept<T>, StockOwner<T> {
   readonly #keeper: PoolKeeper<T>;
   /** Invariant: empty while somebody waits. */
   readonly #idle = new LinkedList<PoolEntry<T>>();
-  readonly #line = new PoolLine<T>(() => this.#stopRetry());
+  readonly #line = new PoolLine<T>(this);
   readonly #gone = new ClaimList();
   readonly #tracesLeases: boolean;
+  readonly #target: string;
   #retry: Timer | undefined = undefined;
   #leased = 0;
   #isSupplying = false;
@@ -50,11 +52,16 @@ export class PoolCore<T> implements LeaseOwner<T>, Kept<T>, StockOwner<T> {
     this.loop = frame.loop;
     this.#stock = new PoolStock(frame, plan, this.#stats, this);
     this.#keeper = new PoolKeeper(this);
+    this.#target = `a resource of the pool "${plan.name}"`;
     this.#tracesLeases = plan.leakAfterMs !== Infinity;
   }
 
   get name(): string {
     return this.plan.name;
+  }
+
+  get limitMs(): number {
+    return this.plan.acquireTimeoutMs;
   }
 
   get closed(): boolean {
@@ -109,30 +116,24 @@ export class PoolCore<T> implements LeaseOwner<T>, Kept<T>, StockOwner<T> {
   /** Stands in line for a resource. */
   wait(
     frame: Frame,
-    timeoutMs: number,
+    limitMs: number,
     signal: AbortSignal | undefined,
   ): Promise<PoolLease<T>> {
     if (this.closed) return Promise.reject(new PoolClosedError(this.name));
     const waiter = new PoolWaiter<T>(frame, {
-      target: `a resource of the pool "${this.name}"`,
+      target: this.#target,
       since: this.loop.time(),
+      limitMs,
       site: this.#site(),
-      onTimeout: (waiter) => this.#timeOut(waiter, timeoutMs),
     });
     this.#line.push(waiter);
-    const timer = timeoutMs === Infinity
-      ? undefined
-      : frame.loop.timers.after(timeoutMs, waiter);
-    const unlisten = signal === undefined
-      ? undefined
-      : listen(signal, (reason) => waiter.fail(reason));
-    waiter.cleanup = () => {
-      timer?.cancel();
-      unlisten?.();
-    };
+    if (signal !== undefined) this.#listen(waiter, signal);
     const promise = waiter.wait();
-    this.changed();
-    if (waiter.pending) this.#warnOfNesting(frame.actor);
+    // Otherwise all that can be done is to wait for what is in use.
+    if (this.#idle.size > 0 || this.entries.size < this.plan.max) {
+      this.changed();
+    }
+    if (this.loop.debug && waiter.pending) this.#warnOfNesting(frame.actor);
     return promise;
   }
 
@@ -181,6 +182,28 @@ export class PoolCore<T> implements LeaseOwner<T>, Kept<T>, StockOwner<T> {
     for (let c = this.#gone.shift(); c; c = this.#gone.shift()) {
       c.grant(undefined);
     }
+  }
+
+  timeOut(waiter: PoolWaiter<T>): void {
+    const { cause } = this.#stock.gate;
+    const others = this.#line.size - 1;
+    const state =
+      `${this.#leased} of ${this.plan.max} resources are in use, and ${others} others wait`;
+    this.#stats.timeouts++;
+    this.#warnOfNesting(waiter.frame.actor);
+    waiter.fail(
+      new PoolTimeoutError(
+        this.name,
+        waiter.limitMs,
+        state,
+        cause === undefined ? {} : { cause },
+      ),
+    );
+  }
+
+  lineIsEmpty(): void {
+    this.#retry?.cancel();
+    this.#retry = undefined;
   }
 
   evict(entry: PoolEntry<T>): void {
@@ -282,9 +305,13 @@ export class PoolCore<T> implements LeaseOwner<T>, Kept<T>, StockOwner<T> {
     }
   }
 
-  #stopRetry(): void {
-    this.#retry?.cancel();
-    this.#retry = undefined;
+  #listen(waiter: PoolWaiter<T>, signal: AbortSignal): void {
+    const unlisten = listen(signal, (reason) => waiter.fail(reason));
+    const { cleanup } = waiter;
+    waiter.cleanup = () => {
+      cleanup?.();
+      unlisten();
+    };
   }
 
   /** Takes out an idle resource that can be used at once. */
@@ -329,23 +356,6 @@ export class PoolCore<T> implements LeaseOwner<T>, Kept<T>, StockOwner<T> {
     entry.lease = undefined;
     entry.holder = undefined;
     entry.site = undefined;
-  }
-
-  #timeOut(waiter: PoolWaiter<T>, ms: number): void {
-    const { cause } = this.#stock.gate;
-    const state =
-      `${this.#leased} of ${this.plan.max} resources are in use, and ${
-        this.#line.size - 1
-      } others wait`;
-    this.#stats.timeouts++;
-    waiter.fail(
-      new PoolTimeoutError(
-        this.name,
-        ms,
-        state,
-        cause === undefined ? {} : { cause },
-      ),
-    );
   }
 
   #isFatal(error: unknown): boolean {

@@ -1045,8 +1045,57 @@ testClean(
     await gather(tasks, { returnExceptions: true });
 
     assertEquals(takeMessages(reports), [
-      'Cannot go on: "second" waits for a resource of the pool "db", and so does whoever holds one',
+      'Cannot go on: "first" waits for a resource of the pool "db", and so does whoever holds one',
     ]);
+  },
+);
+
+testClean("in debug mode they are told of at once", async ({ reports }) => {
+  await using pool = new Backend().pool({ max: 1 });
+  getRunningLoop().debug = true;
+  const greedy = createTask(
+    () => pool.use(() => pool.use(() => {})),
+    { name: "greedy" },
+  );
+  await sleep(1);
+  getRunningLoop().debug = false;
+
+  assertEquals(takeMessages(reports), [
+    'Cannot go on: "greedy" waits for a resource of the pool "pool", and so does whoever holds one',
+  ]);
+  greedy.cancel();
+  await greedy.outcome();
+});
+
+testClean(
+  "those who wait for different times are each due in time",
+  async () => {
+    await using pool = new Backend().pool({ max: 1, acquireTimeoutMs: 1000 });
+    const held = await hold(pool);
+    const at: [string, number][] = [];
+    const wait = (name: string, timeoutMs?: number) => async () => {
+      await assertRejects(
+        () => pool.acquire(timeoutMs === undefined ? {} : { timeoutMs }),
+        PoolTimeoutError,
+      );
+      at.push([name, getRunningLoop().time()]);
+    };
+
+    await gather([
+      wait("usual"),
+      wait("short", 10),
+      wait("long", 5000),
+      async () => {
+        await sleep(500);
+        await wait("later")();
+      },
+    ]);
+
+    assertEquals(at, [["short", 10], ["usual", 1000], ["later", 1500], [
+      "long",
+      5000,
+    ]]);
+    held.release();
   },
 );
 
