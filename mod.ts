@@ -5,6 +5,7 @@
  */
 
 export * from "./io/http_session.ts";
+export * from "./io/process.ts";
 export * from "./io/run.ts";
 export * from "./io/serve.ts";
 export * from "./io/signals.ts";
