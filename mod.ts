@@ -4,6 +4,7 @@
  * @module
  */
 
+export * from "./io/data_fetcher.ts";
 export * from "./io/http_session.ts";
 export * from "./io/process.ts";
 export * from "./io/run.ts";
