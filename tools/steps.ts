@@ -74,7 +74,8 @@ async function capture(
     env: { ...env },
   }).output();
   const decoder = new TextDecoder();
-  return { success, output: decoder.decode(stdout) + decoder.decode(stderr) };
+  // What failed stands at the end of stdout, and is to be seen last.
+  return { success, output: decoder.decode(stderr) + decoder.decode(stdout) };
 }
 
 function shorten(output: string): string {
