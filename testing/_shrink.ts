@@ -21,13 +21,13 @@ export async function shrink<F extends FailedRun>(
   mayGoOn: () => boolean,
 ): Promise<F> {
   let best = failed;
-  /** Whether the run with some choices replaced is simpler, and fails as well. */
+  /** Whether the run with some choices replaced, by smaller ones, fails as well. */
   const improve = async (
     places: readonly number[],
     value: number,
   ): Promise<boolean> => {
     const again = await rerun(replaced(best.choices, places, value));
-    if (again === undefined || !isSimpler(again, best)) return false;
+    if (again === undefined) return false;
     best = again;
     return true;
   };
@@ -69,13 +69,4 @@ function replaced(
   const copy = [...choices];
   for (const place of places) copy[place] = value;
   return copy;
-}
-
-function isSimpler(a: FailedRun, b: FailedRun): boolean {
-  const fewer = countSwitches(a.choices) - countSwitches(b.choices);
-  return fewer === 0 ? sum(a.choices) < sum(b.choices) : fewer < 0;
-}
-
-function sum(choices: readonly number[]): number {
-  return choices.reduce((total, choice) => total + choice, 0);
 }

@@ -18,8 +18,9 @@ import { DeadlockError, InvalidStateError } from "@ilmek/async/errors";
 import { Future } from "@ilmek/async/future";
 import { getRunningLoop } from "@ilmek/async/loop";
 import { Queue, QueueShutDownError } from "@ilmek/async/queue";
+import { currentScope, currentSignal } from "@ilmek/async/scope";
 import { sleep } from "@ilmek/async/sleep";
-import { createTask } from "@ilmek/async/task";
+import { createTask, currentTask } from "@ilmek/async/task";
 import { TaskGroup } from "@ilmek/async/task-group";
 import { uncancellable } from "@ilmek/async/uncancellable";
 import { runVirtual } from "@ilmek/async/virtual";
@@ -105,6 +106,35 @@ Deno.test("cancelSweep() cancels after each step of others", async () => {
     'waiting: task "target" waits for an item of a queue',
     'woken: task "target" waits for an item of a queue',
   ]);
+});
+
+Deno.test("cancelSweep() cancels who has passed before it goes on", async () => {
+  const log: string[] = [];
+
+  await cancelSweep(async (sweep) => {
+    await sweep.target(async () => {
+      await checkpoint();
+      log.push(currentScope().cancelled ? "cancelled" : "not cancelled");
+    });
+  });
+
+  assertEquals(log, ["not cancelled", "cancelled"]);
+});
+
+Deno.test("cancelSweep() cancels from outside of all tasks", async () => {
+  const seen: (string | undefined)[] = [];
+
+  await cancelSweep(async (sweep) => {
+    sweep.target(async () => {
+      const signal = currentSignal();
+      signal.addEventListener("abort", () => seen.push(currentTask()?.name));
+      await checkpoint();
+      await sleep(1);
+    });
+    await sleep(1);
+  });
+
+  assertEquals(seen, [undefined, undefined, undefined, undefined]);
 });
 
 Deno.test("cancelSweep() makes a run for each point, after one to count", async () => {

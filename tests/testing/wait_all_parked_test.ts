@@ -119,11 +119,13 @@ testClean("waitAllParked() leaves the line when it is cancelled", async () => {
 });
 
 testClean("waitAllParked() is refused in a cancelled scope", async () => {
+  const log: string[] = [];
   const task = createTask(async () => {
     try {
       await sleep(1000);
     } finally {
       await waitAllParked();
+      log.push("went on");
     }
   });
   await sleep(1);
@@ -131,7 +133,7 @@ testClean("waitAllParked() is refused in a cancelled scope", async () => {
 
   const { state } = await task.outcome();
 
-  assertEquals(state, "cancelled");
+  assertEquals([state, log], ["cancelled", []]);
 });
 
 Deno.test("waitAllParked() works in every order", async () => {
