@@ -11,6 +11,7 @@ export * from "./io/run.ts";
 export * from "./io/serve.ts";
 export * from "./io/signals.ts";
 export * from "./io/worker.ts";
+export * from "./patterns/circuit_breaker.ts";
 export * from "./patterns/keyed.ts";
 export * from "./patterns/policy.ts";
 export * from "./patterns/resource_pool.ts";
