@@ -497,11 +497,30 @@ export const PITFALLS: Readonly<Record<number, Pitfall>> = {
   },
   46: {
     title: "One caller's cancellation ends the work that all share",
-    planned: LOCKS,
+    tests: {
+      "patterns/single_flight_test.ts": [
+        "the first caller's deadline does not end the call for others",
+        "the call is cancelled when the last caller has left",
+        "a newcomer never joins a call that is about to end",
+      ],
+      "patterns/memo_test.ts": [
+        "the computation is cancelled when the last caller has left",
+      ],
+      "patterns/batcher_test.ts": [
+        "a batch is cancelled when the last caller has left, and not before",
+      ],
+    },
   },
   47: {
     title: "Replacing by key removes the newer entry",
-    planned: PATTERNS,
+    tests: {
+      "patterns/single_flight_test.ts": [
+        "SingleFlight.forget() keeps an old call from ending a new one",
+      ],
+      "patterns/memo_test.ts": [
+        "Memo.set() and delete() win over what is being computed",
+      ],
+    },
   },
   48: {
     title: "Cancelling 100,000 children recurses too deep",
