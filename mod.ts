@@ -15,6 +15,7 @@ export * from "./patterns/circuit_breaker.ts";
 export * from "./patterns/batcher.ts";
 export * from "./patterns/keyed.ts";
 export * from "./patterns/memo.ts";
+export * from "./patterns/pipeline.ts";
 export * from "./patterns/policy.ts";
 export * from "./patterns/resource_pool.ts";
 export * from "./patterns/single_flight.ts";
