@@ -10,6 +10,7 @@ export * from "./io/process.ts";
 export * from "./io/run.ts";
 export * from "./io/serve.ts";
 export * from "./io/signals.ts";
+export * from "./io/thread_pool.ts";
 export * from "./io/worker.ts";
 export * from "./patterns/circuit_breaker.ts";
 export * from "./patterns/batcher.ts";
