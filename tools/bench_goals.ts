@@ -43,6 +43,8 @@ const LOCK = "./primitives/lock_bench.ts";
 
 const ASYNC_ITER = "./primitives/async_iter_bench.ts";
 
+const THREADS = "./io/thread_pool_bench.ts";
+
 const QUEUE_GOALS: Goals = {
   limit: 1.4,
   peers: { "@std/async": 0.6, effect: 0.2 },
@@ -226,6 +228,20 @@ const ROWS: readonly Row[] = [
     goals: GROWTH_GOALS,
   },
   {
+    name: "thread call, 500 in flight",
+    unit: "ns",
+    module: THREADS,
+    question: "inFlight",
+    goals: { limit: 1.5, peers: { piscina: 0.5, workerpool: 0.5 } },
+  },
+  {
+    name: "thread call, one at a time",
+    unit: "ns",
+    module: THREADS,
+    question: "oneAtATime",
+    goals: { limit: 1.5, peers: { piscina: 1, workerpool: 1 } },
+  },
+  {
     name: "bytes of a waiter",
     unit: "B",
     module: QUEUE,
@@ -345,6 +361,7 @@ const CHILD_FLAGS = [
   "--node-modules-dir=none",
   "--allow-read",
   "--allow-env",
+  "--allow-sys",
   "--v8-flags=--expose-gc,--no-flush-bytecode",
 ];
 
