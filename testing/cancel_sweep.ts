@@ -222,7 +222,7 @@ export async function cancelSweep(
       `Cannot sweep as "only" must be below the number of points, ${points.length}: current value is ${only}`,
     );
   }
-  if (points.length > maxPoints) {
+  if (only === undefined && points.length > maxPoints) {
     throw new RangeError(
       `Cannot sweep ${points.length} points: "maxPoints" is ${maxPoints}`,
     );
@@ -256,7 +256,10 @@ async function attempt(
     ioLimitMs,
     promises,
     exceptionHandler: ({ message, exception }) => {
-      errors.push(new InvalidStateError(message, { cause: exception }));
+      const what = exception === undefined ? "" : `: ${exception}`;
+      errors.push(
+        new InvalidStateError(message + what, { cause: exception }),
+      );
     },
   });
   const core = Loop.coreOf(virtual.loop);

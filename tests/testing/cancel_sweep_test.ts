@@ -373,13 +373,14 @@ Deno.test("cancelSweep() fails if something is reported", async () => {
             await sleep(1);
           } catch (error) {
             const loop = getRunningLoop();
-            loop.callExceptionHandler({ message: "A mishap" });
+            const exception = new TypeError("mine");
+            loop.callExceptionHandler({ message: "A mishap", exception });
             throw error;
           }
         });
       }),
     CancelSweepError,
-    "A mishap",
+    "A mishap: TypeError: mine",
   );
 });
 
@@ -589,6 +590,10 @@ Deno.test("cancelSweep() rejects what cannot be swept", async () => {
     RangeError,
     'Cannot sweep 3 points: "maxPoints" is 2',
   );
+  await cancelSweep((sweep) => sweep.target(() => sleep(1)), {
+    maxPoints: 2,
+    only: 2,
+  });
   await assertRejects(
     () => cancelSweep(() => {}, { maxPoints: 0 }),
     RangeError,
