@@ -5,7 +5,9 @@
  */
 
 export * from "./io/data_fetcher.ts";
+export * from "./io/file.ts";
 export * from "./io/http_session.ts";
+export * from "./io/lines.ts";
 export * from "./io/process.ts";
 export * from "./io/run.ts";
 export * from "./io/serve.ts";
@@ -14,6 +16,10 @@ export * from "./io/thread_pool.ts";
 export * from "./io/worker.ts";
 export * from "./patterns/batcher.ts";
 export * from "./patterns/circuit_breaker.ts";
+export * from "./io/temp.ts";
+export * from "./io/watch_files.ts";
+export * from "./io/worker.ts";
+export * from "./io/write_file_atomic.ts";
 export * from "./patterns/keyed.ts";
 export * from "./patterns/memo.ts";
 export * from "./patterns/pipeline.ts";

@@ -1,4 +1,5 @@
 import { asyncContextManager, withContext } from "@ilmek/async/context-manager";
+import { cancelSweep } from "@ilmek/async/cancel-sweep";
 import { CancelledError, InvalidStateError } from "@ilmek/async/errors";
 import {
   AsyncExitStack,
@@ -492,6 +493,35 @@ testClean("AsyncExitStack refuses bad arguments", async () => {
     TypeError,
     'Cannot run an exit stack as "fn" must be a function',
   );
+});
+
+Deno.test("wherever it is cancelled, what was entered is left once", async () => {
+  await cancelSweep(async (sweep) => {
+    let open = 0;
+    let entered = 0;
+    const resource = asyncContextManager(async function* () {
+      await sleep(1);
+      open++;
+      entered++;
+      try {
+        yield;
+      } finally {
+        await sleep(1);
+        open--;
+      }
+    });
+    await sweep.target(() =>
+      AsyncExitStack.run(async (stack) => {
+        await stack.enterAsyncContext(resource());
+        stack.callback(() => sleep(1));
+        await stack.enterAsyncContext(resource());
+        await sleep(1);
+      })
+    );
+
+    assertEquals(open, 0);
+    assert(entered <= 2);
+  });
 });
 
 testClean("a stack does what its model does", async () => {
