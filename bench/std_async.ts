@@ -1,6 +1,6 @@
 /**
- * Finds `@std/async` as a peer. It comes from jsr.io only, so that benchmarks
- * leave it out where that cannot be reached.
+ * Finds `@std/async`, and others, as peers. They come from jsr.io only, so that
+ * benchmarks leave them out where that cannot be reached.
  *
  * @module
  */
@@ -33,7 +33,17 @@ export interface StdSemaphore {
   };
 }
 
-type StdPath = "delay" | "deadline" | "unstable-channel" | "unstable-semaphore";
+/** The part of `@std/streams/text-line-stream` that benchmarks use. */
+export interface StdTextLineStream {
+  TextLineStream: new () => ReadableWritablePair<string, string>;
+}
+
+type StdPath =
+  | "delay"
+  | "deadline"
+  | "unstable-channel"
+  | "unstable-semaphore"
+  | "@std/streams/text-line-stream";
 
 let isNoted = false;
 const modules = new Map<StdPath, Promise<unknown>>();
@@ -45,7 +55,7 @@ export async function stdCases<M, C>(
 ): Promise<C[]> {
   let loading = modules.get(path);
   if (loading === undefined) {
-    loading = load(`@std/async/${path}`);
+    loading = load(path.startsWith("@std/") ? path : `@std/async/${path}`);
     modules.set(path, loading);
   }
   const module = await loading;
@@ -68,7 +78,7 @@ async function load(specifier: string): Promise<unknown> {
   }
   if (module === undefined && !isNoted) {
     isNoted = true;
-    console.error("note: @std/async is left out: jsr.io cannot be reached");
+    console.error("note: @std is left out: jsr.io cannot be reached");
   }
   return module;
 }

@@ -9,6 +9,7 @@ import * as coroutineLifecycle from "./04_coroutine_lifecycle.ts";
 import * as producerConsumer from "./05_producer_consumer.ts";
 import * as eventLoop from "./06_event_loop.ts";
 import * as taskManagement from "./07_task_management.ts";
+import * as contextManagers from "./08_async_context_managers.ts";
 
 /** What a program runs on. */
 export interface Stage {
@@ -76,6 +77,12 @@ export const PROGRAMS: readonly Program[] = [
     "Task Yönetimi",
     taskManagement,
     ({ main }, { virtual }) => virtual.run(main),
+  ),
+  define(
+    "08_async_context_managers.ts",
+    "Async Context Manager",
+    contextManagers,
+    ({ main }, { virtual }) => virtual.run(() => main()),
   ),
 ];
 

@@ -45,6 +45,12 @@ const ASYNC_ITER = "./primitives/async_iter_bench.ts";
 
 const THREADS = "./io/thread_pool_bench.ts";
 
+const LINES = "./io/lines_bench.ts";
+const EXIT_STACK = "./primitives/exit_stack_bench.ts";
+const LINE_GOALS: Goals = {
+  limit: 5,
+  peers: { "@std/streams": 0.5, "node:readline": 0.5 },
+};
 const QUEUE_GOALS: Goals = {
   limit: 1.4,
   peers: { "@std/async": 0.6, effect: 0.2 },
@@ -107,6 +113,27 @@ const ROWS: readonly Row[] = [
     module: SLEEP,
     question: "toTheEnd",
     goals: { limit: 0.4, peers: { "@std/async": 0.4 } },
+  },
+  {
+    name: "a line of bytes",
+    unit: "ns",
+    module: LINES,
+    question: "memory",
+    goals: LINE_GOALS,
+  },
+  {
+    name: "a line of a file",
+    unit: "ns",
+    module: LINES,
+    question: "file",
+    goals: LINE_GOALS,
+  },
+  {
+    name: "an exit of a stack",
+    unit: "ns",
+    module: EXIT_STACK,
+    question: "callbacks",
+    goals: { limit: 8 },
   },
   {
     name: "queue 1x1, bounded",
@@ -316,6 +343,13 @@ const ROWS: readonly Row[] = [
     unit: "x",
     module: SLEEP,
     question: "lengthsGrowth",
+    goals: GROWTH_GOALS,
+  },
+  {
+    name: "growth: exits of a stack",
+    unit: "x",
+    module: EXIT_STACK,
+    question: "growth",
     goals: GROWTH_GOALS,
   },
   {

@@ -10,13 +10,22 @@ import { tmpdir } from "node:os";
 /** Gives the flags; a path that a shell would split grants everything. */
 export function testPermissions(): string[] {
   return [
-    permission("write", tmpdir()),
+    permission("write", ...foldersToWrite()),
     permission("run", Deno.execPath()),
   ];
 }
 
-function permission(name: string, path: string): string {
-  return /[\s,]/.test(path) ? `--allow-${name}` : `--allow-${name}=${path}`;
+/** Where temporary files go, and where the program of the guide writes its file. */
+function foldersToWrite(): string[] {
+  return Deno.build.os === "windows"
+    ? [tmpdir()]
+    : [...new Set([tmpdir(), "/tmp"])];
+}
+
+function permission(name: string, ...paths: string[]): string {
+  return paths.some((path) => /[\s,]/.test(path))
+    ? `--allow-${name}`
+    : `--allow-${name}=${paths.join(",")}`;
 }
 
 if (import.meta.main) console.log(testPermissions().join(" "));

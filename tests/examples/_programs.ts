@@ -7,7 +7,7 @@ import { type Draw, expectedSections, readTrace } from "./_trace.ts";
 
 /** The programs whose traces are compared. */
 export const TRACED: readonly Program[] = PROGRAMS.filter((program) =>
-  numberOf(program) <= 7
+  numberOf(program) <= 8
 );
 
 /** Sections with real input and output: the clock stands meanwhile. */

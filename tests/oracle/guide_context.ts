@@ -12,7 +12,7 @@ import { withContext } from "@ilmek/async/context-manager";
 import { InvalidStateError } from "@ilmek/async/errors";
 import { gather } from "@ilmek/async/gather";
 import { getRunningLoop } from "@ilmek/async/loop";
-import { Queue } from "@ilmek/async/queue";
+import { Semaphore } from "@ilmek/async/semaphore";
 import { sleep } from "@ilmek/async/sleep";
 import { Example } from "./guide.ts";
 import type { Tracer } from "./harness.ts";
@@ -111,17 +111,17 @@ export class AsyncResourcePool extends SharedManager {
   readonly name: string;
   readonly size: number;
   activeCount = 0;
-  readonly #permits = new Queue<number>();
+  readonly #semaphore: Semaphore;
 
   constructor(t: Tracer, name: string, size: number) {
     super(t);
     this.name = name;
     this.size = size;
-    for (let i = 0; i < size; i++) this.#permits.putNowait(i);
+    this.#semaphore = new Semaphore(size);
   }
 
   override async aenter(): Promise<void> {
-    await this.#permits.get();
+    await this.#semaphore.acquire();
     this.activeCount++;
     this.print(
       `[${this.name}] Kaynak alındı (aktif: ${this.activeCount}/${this.size})`,
@@ -135,7 +135,7 @@ export class AsyncResourcePool extends SharedManager {
     this.print(
       `[${name}] Kaynak serbest bırakıldı (aktif: ${activeCount}/${size})`,
     );
-    this.#permits.putNowait(0);
+    this.#semaphore.release();
     return Promise.resolve();
   }
 }
