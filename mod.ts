@@ -6,8 +6,8 @@
 
 export * from "./io/connection_pool.ts";
 export * from "./io/data_fetcher.ts";
-export * from "./io/file.ts";
 export * from "./io/database.ts";
+export * from "./io/file.ts";
 export * from "./io/http_session.ts";
 export * from "./io/lines.ts";
 export * from "./io/process.ts";

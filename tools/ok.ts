@@ -10,7 +10,7 @@ import { chooseStd, stdFlags } from "./std_flags.ts";
 import { runSteps, type Step } from "./steps.ts";
 
 /** What imports packages from npm is checked by `deno task ok:net`. */
-const NEEDS_NPM_REGEXP = /^(bench|tests\/peers)\//;
+const NEEDS_NPM_REGEXP = /^(bench|tests\/(peers|services))\//;
 
 const root = new URL("../", import.meta.url);
 const std = await chooseStd();

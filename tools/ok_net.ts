@@ -5,7 +5,7 @@
  */
 
 import { fileExists, sourceFiles } from "./source_files.ts";
-import { chooseStd, peerFlags } from "./std_flags.ts";
+import { chooseStd, peerFlags, serviceFlags } from "./std_flags.ts";
 import { runSteps, type Step } from "./steps.ts";
 import { testPermissions } from "./test_permissions.ts";
 
@@ -24,11 +24,16 @@ const permissions = [
 ];
 const benches = sourceFiles(root, "bench/");
 const peerTests = sourceFiles(root, "tests/peers/");
+const serviceTests = sourceFiles(root, "tests/services/");
 
 const steps: Step[] = [
   {
     name: "types of benchmarks",
     args: benches.length > 0 ? ["check", ...flags, ...benches] : undefined,
+  },
+  {
+    name: "types of tests with services",
+    args: ["check", ...serviceFlags(std), ...serviceTests],
   },
   {
     name: "tests against peers",

@@ -3,7 +3,8 @@
  * reached or the packages are cached, else those for the stand-ins.
  *
  * `ILMEK_STD=jsr` or `ILMEK_STD=standin` decides by hand. With `--peers`, the
- * packages from npm that benchmarks compare with are mapped too.
+ * packages from npm that benchmarks compare with are mapped too, and with
+ * `--services` the clients of the services that tests talk to.
  *
  * @module
  */
@@ -12,6 +13,7 @@ const PACKAGES = ["assert", "async", "fs", "testing"];
 const PROBE_TIMEOUT_MS = 5000;
 const STANDIN_MAP = "tools/std_standin/import_map.json";
 const PEERS_MAP = "bench/import_map.json";
+const SERVICES_MAP = "tests/services/import_map.json";
 
 /** Where `@std` comes from. */
 export type StdSource = "jsr" | "standin";
@@ -30,9 +32,18 @@ export function stdFlags(source: StdSource): string[] {
   return source === "jsr" ? [] : [`--import-map=${STANDIN_MAP}`];
 }
 
-/** Gives the flags of what imports packages from npm. */
+/** Gives the flags of what compares with packages from npm. */
 export function peerFlags(source: StdSource): string[] {
-  const map = source === "jsr" ? PEERS_MAP : mergedMap();
+  return npmFlags(source, PEERS_MAP);
+}
+
+/** Gives the flags of tests that talk to services. */
+export function serviceFlags(source: StdSource): string[] {
+  return npmFlags(source, SERVICES_MAP);
+}
+
+function npmFlags(source: StdSource, npmMap: string): string[] {
+  const map = source === "jsr" ? npmMap : mergedMap(npmMap);
   return [`--import-map=${map}`, "--no-lock", "--node-modules-dir=none"];
 }
 
@@ -51,9 +62,9 @@ async function canLoadStd(): Promise<boolean> {
   }
 }
 
-/** One map of the peers and the stand-ins, as a `data:` URL. */
-function mergedMap(): string {
-  const imports = { ...readImports(PEERS_MAP), ...readImports(STANDIN_MAP) };
+/** One map of packages from npm and the stand-ins, as a `data:` URL. */
+function mergedMap(npmMap: string): string {
+  const imports = { ...readImports(npmMap), ...readImports(STANDIN_MAP) };
   const text = encodeURIComponent(JSON.stringify({ imports }));
   return `data:application/json,${text}`;
 }
@@ -73,7 +84,11 @@ function readImports(map: string): Record<string, string> {
 
 if (import.meta.main) {
   const source = await chooseStd();
-  const flags = Deno.args.includes("--peers") ? peerFlags : stdFlags;
+  const flags = Deno.args.includes("--peers")
+    ? peerFlags
+    : Deno.args.includes("--services")
+    ? serviceFlags
+    : stdFlags;
   console.log(flags(source).join(" "));
   // A registry that never answers would keep the process alive.
   Deno.exit(0);
