@@ -42,6 +42,8 @@ export class CrewPull implements Pull {
   readonly #settings: PullSettings;
   readonly #waiting = new ClaimList();
   #crew: Crew | undefined = undefined;
+  /** Set if all items go there, instead of to the one who waits. */
+  #sink: ((item: unknown) => void) | undefined = undefined;
   #armedFor: number | undefined = undefined;
   #disarm: (() => void) | undefined = undefined;
 
@@ -52,7 +54,7 @@ export class CrewPull implements Pull {
 
   next(): Pulled | Promise<Pulled> {
     const crew = this.#crew ?? this.#begin();
-    const ready = this.#work.take();
+    const ready = this.#take();
     if (ready !== undefined && !ready.done) return ready;
     if (ready !== undefined || crew.over) return this.#finish();
     const frame = currentFrame();
@@ -62,6 +64,11 @@ export class CrewPull implements Pull {
     this.#waiting.push(claim as Claim);
     this.#goOn();
     return claim.wait();
+  }
+
+  drain(sink: (item: unknown) => void): Pulled | Promise<Pulled> {
+    this.#sink = sink;
+    return this.next();
   }
 
   async return(): Promise<void> {
@@ -92,7 +99,7 @@ export class CrewPull implements Pull {
     if (claim === undefined) return;
     let ready: Pulled | undefined;
     try {
-      ready = this.#work.take();
+      ready = this.#take();
     } catch (error) {
       this.#waiting.shift();
       claim.fail(error);
@@ -106,6 +113,18 @@ export class CrewPull implements Pull {
       claim.grant(runIn(claim.frame, () => this.#finish()));
     } else this.#goOn();
   };
+
+  /** What is ready, unless somebody takes all that is. */
+  #take(): Pulled | undefined {
+    const work = this.#work;
+    const sink = this.#sink;
+    let ready = work.take();
+    while (sink !== undefined && ready !== undefined && !ready.done) {
+      sink(ready.value);
+      ready = work.take();
+    }
+    return ready;
+  }
 
   /** Nothing was ready. */
   #goOn(): void {

@@ -62,6 +62,9 @@ export class Fused implements Pull {
     const { length } = stages;
     try {
       const source = this.#source ??= this.#open();
+      if (source.drain !== undefined && length === 1 && stages[0]?.isSink) {
+        return this.#drain();
+      }
       for (let n = 0; n < ITEMS_AT_ONCE; n++) {
         this.#live = false;
         const result = source.next();
@@ -151,6 +154,18 @@ export class Fused implements Pull {
         this.#live = false;
         result = source.next();
       }
+    } catch (error) {
+      return await this.#fail(error);
+    }
+  }
+
+  /** Lets the source give all items at once to the only stage. */
+  async #drain(): Promise<Pulled> {
+    const [stage] = this.#stages;
+    try {
+      await this.#source?.drain?.((item) => stage?.push(item));
+      this.#flushAt = 0;
+      return this.#finish();
     } catch (error) {
       return await this.#fail(error);
     }

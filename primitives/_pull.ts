@@ -20,6 +20,8 @@ export interface Pull<T = unknown> {
    * this is ended by `return` also when it has thrown.
    */
   interrupt?(): void;
+  /** Gives all items to a function that may be called in any context. */
+  drain?(sink: (item: T) => void): Pulled | Promise<Pulled>;
   /** Set if `return` itself sees to it that it is not cancelled, nor stuck. */
   readonly isGuarded?: true;
 }

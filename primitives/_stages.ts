@@ -7,6 +7,8 @@ export const SKIP: unique symbol = Symbol("nothing comes out");
 export interface Stage {
   /** Whether no more items are wanted; `undefined` if that is never so. */
   readonly done: boolean | undefined;
+  /** Set if `push` calls nobody's function, and nothing ever comes out. */
+  readonly isSink?: true;
   /** What an item becomes: something, `SKIP`, or a promise of these. */
   push(item: unknown): unknown;
   /** What comes out when no more items go in. */
@@ -257,5 +259,25 @@ export class FindStage implements Stage {
     if (!found) return SKIP;
     this.done = true;
     return item;
+  }
+}
+
+/** Takes all items, for the library itself. */
+export class SinkStage implements Stage {
+  readonly done = undefined;
+  readonly isSink = true;
+  readonly #sink: (item: unknown) => void;
+
+  constructor(sink: (item: unknown) => void = () => {}) {
+    this.#sink = sink;
+  }
+
+  push(item: unknown): unknown {
+    this.#sink(item);
+    return SKIP;
+  }
+
+  flush(): unknown {
+    return SKIP;
   }
 }

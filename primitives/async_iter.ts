@@ -53,6 +53,7 @@ import {
   type Fold,
   FoldStage,
   MapStage,
+  SinkStage,
   SKIP,
   type Stage,
   type StageMaker,
@@ -414,12 +415,7 @@ export class AsyncIter<T> implements AsyncIterable<T> {
   /** Gives all items as an array. */
   async toArray(): Promise<T[]> {
     const items: T[] = [];
-    await this.#drain(
-      new MapStage((item) => {
-        items.push(item as T);
-        return SKIP;
-      }),
-    );
+    await this.#drain(new SinkStage((item) => items.push(item as T)));
     return items;
   }
 
@@ -458,7 +454,7 @@ export class AsyncIter<T> implements AsyncIterable<T> {
   ): Promise<void> {
     const { concurrency = 1 } = options;
     const mapped = this.map(fn, { concurrency, ordered: false });
-    await mapped.#drain(new MapStage(() => SKIP));
+    await mapped.#drain(new SinkStage());
   }
 
   /** Whether `fn` gives something true for an item; no more are taken then. */

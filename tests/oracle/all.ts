@@ -1,4 +1,5 @@
 import "./as_completed.ts";
+import "./asyncgen.ts";
 import "./context.ts";
 import "./context_vars.ts";
 import "./event.ts";

@@ -17,6 +17,7 @@ import {
 /** The categories of which every scenario must have a port. */
 const WANTED_CATEGORIES = [
   "as_completed",
+  "asyncgen",
   "context",
   "contextvars",
   "event",
@@ -35,7 +36,7 @@ const WANTED_CATEGORIES = [
 ];
 
 /** The guide's examples of which every scenario must have a port. */
-const WANTED_SEED_REGEXP = /^seed\.ex0[1-8]_/;
+const WANTED_SEED_REGEXP = /^seed\.ex0[1-9]_/;
 
 /** What came of a scenario on one order. */
 export interface Verdict {

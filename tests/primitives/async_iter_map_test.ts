@@ -281,3 +281,20 @@ testClean(
     assertEquals(virtual.now, 30);
   },
 );
+
+testClean(
+  "AsyncIter.toArray() takes all that several calls give, and is cancelled with its scope",
+  async () => {
+    const source = iter(upTo(100)).map((n) => sleep(n % 7, { value: n }), {
+      concurrency: 5,
+    });
+
+    assertEquals(await source.toArray(), upTo(100));
+    assertEquals(await source.count(), 100);
+    const task = createTask(() => source.toArray());
+    await sleep(20);
+    task.cancel();
+
+    await assertRejects(() => task.toPromise(), CancelledError);
+  },
+);
