@@ -33,6 +33,7 @@ export * from "./primitives/async_iter.ts";
 export * from "./primitives/broadcast.ts";
 export * from "./primitives/channel.ts";
 export * from "./primitives/checkpoint.ts";
+export * from "./primitives/concurrent.ts";
 export * from "./primitives/context_manager.ts";
 export * from "./primitives/context_var.ts";
 export * from "./primitives/coroutine.ts";

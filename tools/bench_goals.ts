@@ -39,6 +39,7 @@ const TIMEOUT = "./primitives/timeout_bench.ts";
 const SLEEP = "./primitives/sleep_bench.ts";
 const QUEUE = "./primitives/queue_bench.ts";
 const LIMIT = "./primitives/limit_bench.ts";
+const CONCURRENT = "./primitives/concurrent_bench.ts";
 const LOCK = "./primitives/lock_bench.ts";
 
 const ASYNC_ITER = "./primitives/async_iter_bench.ts";
@@ -162,6 +163,27 @@ const ROWS: readonly Row[] = [
     module: QUEUE,
     question: "fourUnbounded",
     goals: QUEUE_GOALS,
+  },
+  {
+    name: "map no-op, 10 at once",
+    unit: "ns",
+    module: CONCURRENT,
+    question: "noopTen",
+    goals: { limit: 2, peers: { "p-map": 0.15 } },
+  },
+  {
+    name: "map no-op, 100 at once",
+    unit: "ns",
+    module: CONCURRENT,
+    question: "noopHundred",
+    goals: { limit: 2, peers: { "p-map": 0.15 } },
+  },
+  {
+    name: "map one microtask, 10 at once",
+    unit: "ns",
+    module: CONCURRENT,
+    question: "microtaskTen",
+    goals: { limit: 1.5, peers: { "p-map": 0.35 } },
   },
   {
     name: "limit and await all",
