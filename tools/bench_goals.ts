@@ -34,6 +34,7 @@ interface Row {
 }
 
 const RESOURCE_POOL = "./patterns/resource_pool_bench.ts";
+const RATE_LIMITER = "./patterns/rate_limiter_bench.ts";
 const TASK_GROUP = "./primitives/task_group_bench.ts";
 const TIMEOUT = "./primitives/timeout_bench.ts";
 const SLEEP = "./primitives/sleep_bench.ts";
@@ -59,6 +60,27 @@ const QUEUE_GOALS: Goals = {
 const GROWTH_GOALS: Goals = { growth: 3 };
 
 const ROWS: readonly Row[] = [
+  {
+    name: "rate limiter, token there",
+    unit: "ns",
+    module: RATE_LIMITER,
+    question: "tokenThere",
+    goals: { limit: 4, peers: { "p-throttle": 0.4 } },
+  },
+  {
+    name: "rate limiter, token there, synchronously",
+    unit: "ns",
+    module: RATE_LIMITER,
+    question: "tokenThereNow",
+    goals: { limit: 0.4, peers: { limiter: 0.3 } },
+  },
+  {
+    name: "growth: waiters of a rate limiter",
+    unit: "x",
+    module: RATE_LIMITER,
+    question: "waitersGrowth",
+    goals: GROWTH_GOALS,
+  },
   {
     name: "pool, uncontended",
     unit: "ns",
