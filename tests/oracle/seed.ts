@@ -16,6 +16,7 @@ import {
   Example6,
 } from "./guide.ts";
 import { AsyncResourcePool, AsyncTimer, Example8 } from "./guide_context.ts";
+import { Example10, Example10Limiter } from "./guide_limiter.ts";
 import { Example7, Example7Group } from "./guide_tasks.ts";
 import { scenario, valueError } from "./harness.ts";
 
@@ -408,4 +409,53 @@ scenario("seed.ex08_shared_connection", async (t) => {
   };
   // await asyncio.gather(u('a', 0), u('b', 2))
   await gather([() => u("a", 0), () => u("b", 2)]);
+});
+
+scenario("seed.ex10_exact", async (t) => {
+  // await ex(10, t).rate_limiter_example()
+  await new Example10(t).rateLimiterExample();
+});
+
+scenario("seed.ex10_lock_sleep", async (t) => {
+  // l = ex(10, t, skew=0.001).RateLimiter(1, 10.0)
+  const l = new Example10Limiter(new Example10(t, 0.001), 1, 10);
+  // async def c(n):
+  const c = async (n: string) => {
+    // async with l: t(f'{n}:in')
+    await l.enter();
+    t(`${n}:in`);
+  };
+  // await c('a')
+  await c("a");
+  // k = mk(c('b'))
+  const k = createTask(() => c("b"));
+  // await sleep(1)
+  await sleep(1000);
+  // await t.attempt('main:c', asyncio.wait_for(c('c'), 2))
+  await t.attempt("main:c", waitFor(() => c("c"), 2000));
+  // t('main:locked', l.lock.locked())
+  t("main:locked", l.lock.locked);
+  // k.cancel()
+  k.cancel();
+  // await t.attempt('main:b', k)
+  await t.attempt("main:b", k);
+  // t('main:locked', l.lock.locked())
+  t("main:locked", l.lock.locked);
+});
+
+scenario("seed.ex10_clock_back", async (t) => {
+  // m = ex(10, t)
+  const m = new Example10(t);
+  // l = m.RateLimiter(1, 1.0)
+  const l = new Example10Limiter(m, 1, 1);
+  // async with l: t('a:in')
+  await l.enter();
+  t("a:in");
+  // class Back:
+  // def time(s): return 1000.0 + Clock.now - 3600
+  // m.time = Back()
+  const { time } = m;
+  m.time = () => time() - 3600;
+  // await t.attempt('b:', asyncio.wait_for(l.__aenter__(), 10))
+  await t.attempt("b:", waitFor(() => l.enter(), 10_000));
 });
