@@ -10,6 +10,7 @@ import * as producerConsumer from "./05_producer_consumer.ts";
 import * as eventLoop from "./06_event_loop.ts";
 import * as taskManagement from "./07_task_management.ts";
 import * as contextManagers from "./08_async_context_managers.ts";
+import * as rateLimiting from "./10_rate_limiting.ts";
 
 /** What a program runs on. */
 export interface Stage {
@@ -83,6 +84,12 @@ export const PROGRAMS: readonly Program[] = [
     "Async Context Manager",
     contextManagers,
     ({ main }, { virtual }) => virtual.run(() => main()),
+  ),
+  define(
+    "10_rate_limiting.ts",
+    "Rate Limiting",
+    rateLimiting,
+    ({ main }, { virtual }) => virtual.run(main),
   ),
 ];
 

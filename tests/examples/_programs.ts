@@ -3,11 +3,11 @@ import { VirtualLoop, type VirtualLoopOptions } from "@ilmek/async/virtual";
 import { type Program, PROGRAMS } from "../../examples/_programs.ts";
 import { capture, type Captured } from "./_capture.ts";
 import { compare, type CompareOptions } from "./_compare.ts";
-import { type Draw, expectedSections, readTrace } from "./_trace.ts";
+import { type Draw, expectedSections, hasTrace, readTrace } from "./_trace.ts";
 
 /** The programs whose traces are compared. */
 export const TRACED: readonly Program[] = PROGRAMS.filter((program) =>
-  numberOf(program) <= 8
+  hasTrace(numberOf(program))
 );
 
 /** Sections with real input and output: the clock stands meanwhile. */

@@ -81,6 +81,14 @@ export interface Bug {
   readonly title: string;
 }
 
+/** Whether there is a recording of a program. */
+export function hasTrace(example: number): boolean {
+  const folder = new URL("traces/", import.meta.url);
+  return [...Deno.readDirSync(folder)].some(({ name }) =>
+    name === fileName(example)
+  );
+}
+
 /** Reads the recording of a program. */
 export function readTrace(example: number): Trace {
   return readJson(`traces/${fileName(example)}`) as Trace;
