@@ -17,6 +17,7 @@ export * from "./io/signals.ts";
 export * from "./io/temp.ts";
 export * from "./io/thread_pool.ts";
 export * from "./io/watch_files.ts";
+export * from "./io/tcp.ts";
 export * from "./io/worker.ts";
 export * from "./io/write_file_atomic.ts";
 export * from "./patterns/batcher.ts";
