@@ -55,6 +55,24 @@ export class NetworkError extends TypeError {
   }
 }
 
+/** Thrown if the body of a response is no text in its encoding. */
+export class BodyEncodingError extends TypeError {
+  static {
+    this.prototype.name = "BodyEncodingError";
+  }
+  /** The encoding, such as `utf-8`. */
+  readonly encoding: string;
+
+  /** Creates the error of a request; `options.cause` is that of the decoder. */
+  constructor(request: string, encoding: string, options: ErrorOptions) {
+    super(
+      `Cannot read the response to ${request}: it is no text in ${encoding}`,
+      options,
+    );
+    this.encoding = encoding;
+  }
+}
+
 /** Thrown if the body of a response is larger than the session allows. */
 export class BodyTooLargeError extends RangeError {
   static {

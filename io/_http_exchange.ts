@@ -7,6 +7,8 @@ import { getRunningLoop, Loop } from "../primitives/loop.ts";
 export interface HttpExchangeOptions {
   /** How long it may take in all; `Infinity` for ever. */
   readonly limitMs: number;
+  /** How long a pause within the body may be; `Infinity` for ever. */
+  readonly idleMs: number;
   /** Whatever aborts it. */
   readonly signals: readonly AbortSignal[];
   /** Called once, when it is over. */
@@ -24,19 +26,21 @@ export class HttpExchange {
   readonly #onEnd: (exchange: HttpExchange) => void;
   readonly #loop = Loop.coreOf(getRunningLoop());
   readonly #limitMs: number;
+  readonly #idleMs: number;
   /** The loop's time at which all must be over. */
   readonly #limit: number;
   readonly #undo: (() => void)[] = [];
   #isOver = false;
 
   constructor(request: string, options: HttpExchangeOptions) {
-    const { limitMs, signals, onEnd } = options;
+    const { limitMs, idleMs, signals, onEnd } = options;
     this.request = request;
     this.#onEnd = onEnd;
     for (const signal of signals) {
       this.#undo.push(listen(signal, (reason) => this.abort(reason)));
     }
     this.#limitMs = limitMs;
+    this.#idleMs = idleMs;
     this.#limit = this.#loop.time() + limitMs;
     // A body that nobody reads must not keep the process alive.
     this.#undo.push(this.#startTimer({ idle: true }));
@@ -54,6 +58,20 @@ export class HttpExchange {
       return await abortable(step, { signal: this.signal });
     } finally {
       stopTimer();
+    }
+  }
+
+  /** Waits for a piece of the body, which must not be long in coming. */
+  async waitForPiece<T>(step: Promise<T>): Promise<T> {
+    const idleMs = this.#idleMs;
+    if (idleMs === Infinity) return await this.wait(step);
+    const label = `a piece of the response to ${this.request}`;
+    const expire = (): void => this.abort(new TimeoutError(idleMs, { label }));
+    const timer = this.#loop.timers.after(idleMs, { label, expire });
+    try {
+      return await this.wait(step);
+    } finally {
+      timer.cancel();
     }
   }
 

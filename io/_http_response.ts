@@ -1,5 +1,8 @@
+import { checkCount, checkFunction } from "../_internal/check.ts";
 import { InvalidStateError } from "../primitives/errors.ts";
+import { joinBytes } from "./_byte_source.ts";
 import {
+  BodyEncodingError,
   BodyTooLargeError,
   HttpStatusError,
   JsonError,
@@ -7,6 +10,26 @@ import {
   networkErrorOf,
 } from "./_http_errors.ts";
 import type { HttpExchange } from "./_http_exchange.ts";
+
+/** How far the reading of a body has come. */
+export interface HttpProgress {
+  /** How many bytes have come. */
+  readonly receivedBytes: number;
+  /** How many there will be, where the server says so. */
+  readonly totalBytes: number | undefined;
+}
+
+/** Options of {@linkcode HttpResponse.chunks}. */
+export interface HttpChunksOptions {
+  /**
+   * How many bytes may come.
+   *
+   * @default {Infinity}
+   */
+  maxBytes?: number;
+  /** Called for each piece, before it is given. */
+  onProgress?: (progress: HttpProgress) => void;
+}
 
 /** How much of a body an error shows. */
 const SNIPPET_LENGTH = 1024;
@@ -108,21 +131,37 @@ export class HttpResponse implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Reads the body as it comes, without a limit of size. To leave the loop drops
-   * the rest.
+   * Reads the body as it comes. To leave the loop drops the rest.
    *
+   * @param options Additional options.
    * @returns The pieces.
+   * @throws {BodyTooLargeError} If there are more bytes than `options.maxBytes`.
    * @throws {NetworkError} If the connection breaks.
    * @throws {TimeoutError} If the time of the request is over.
    * @throws {InvalidStateError} If the body was read or dropped.
    */
-  async *chunks(): AsyncGenerator<Uint8Array, void, void> {
+  async *chunks(
+    options: HttpChunksOptions = {},
+  ): AsyncGenerator<Uint8Array, void, void> {
+    const { maxBytes = Infinity, onProgress } = options;
+    checkCount(maxBytes, "read a body", "maxBytes", 0);
+    if (onProgress !== undefined) {
+      checkFunction(onProgress, "read a body", "onProgress");
+    }
     if (this.#native.body === null) return;
+    const exchange = this.#exchange;
+    const totalBytes = this.#announcedBytes();
     const next = this.#take(this.#native.body);
+    let receivedBytes = 0;
     try {
       for (;;) {
-        const chunk = await this.#exchange.wait(next());
+        const chunk = await exchange.waitForPiece(next());
         if (chunk === undefined) return;
+        receivedBytes += chunk.length;
+        if (Math.max(receivedBytes, totalBytes ?? 0) > maxBytes) {
+          throw new BodyTooLargeError(exchange.request, maxBytes);
+        }
+        onProgress?.({ receivedBytes, totalBytes });
         yield chunk;
       }
     } finally {
@@ -140,32 +179,34 @@ export class HttpResponse implements Disposable, AsyncDisposable {
    * @throws {InvalidStateError} If the body was read or dropped.
    */
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    const { request } = this.#exchange;
-    const maxBytes = this.#maxBodyBytes;
-    const announced = Number(this.headers.get("content-length"));
     const parts: Uint8Array[] = [];
-    let size = 0;
-    for await (const chunk of this.chunks()) {
-      size += chunk.length;
-      if (Math.max(size, announced) > maxBytes) {
-        throw new BodyTooLargeError(request, maxBytes);
-      }
+    for await (const chunk of this.chunks({ maxBytes: this.#maxBodyBytes })) {
       parts.push(chunk);
     }
-    return joined(parts, size);
+    return joinBytes(parts);
   }
 
   /**
-   * Reads the body as text in UTF-8; see `bytes`.
+   * Reads the body as text; see `bytes`.
+   *
+   * It is decoded as the header `Content-Type` says, else as UTF-8.
    *
    * @returns The text.
+   * @throws {BodyEncodingError} If it is no text in that encoding.
    * @throws {BodyTooLargeError} If there is more than the session allows.
    * @throws {NetworkError} If the connection breaks.
    * @throws {TimeoutError} If the time of the request is over.
    * @throws {InvalidStateError} If the body was read or dropped.
    */
   async text(): Promise<string> {
-    return new TextDecoder().decode(await this.bytes());
+    const { request } = this.#exchange;
+    const bytes = await this.bytes();
+    const decoder = decoderOf(this.headers.get("content-type"));
+    try {
+      return decoder.decode(bytes);
+    } catch (cause) {
+      throw new BodyEncodingError(request, decoder.encoding, { cause });
+    }
   }
 
   /**
@@ -174,6 +215,7 @@ export class HttpResponse implements Disposable, AsyncDisposable {
    * @typeParam T What the body is taken for.
    * @returns The value.
    * @throws {JsonError} If the body is not JSON.
+   * @throws {BodyEncodingError} If it is no text.
    * @throws {BodyTooLargeError} If there is more than the session allows.
    * @throws {NetworkError} If the connection breaks.
    * @throws {TimeoutError} If the time of the request is over.
@@ -210,6 +252,13 @@ export class HttpResponse implements Disposable, AsyncDisposable {
   /** Drops the body. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.discard();
+  }
+
+  /** How large the body is, where the server says so. */
+  #announcedBytes(): number | undefined {
+    const { headers } = this;
+    const length = Number(headers.get("content-length") ?? NaN);
+    return Number.isSafeInteger(length) ? length : undefined;
   }
 
   /** Takes the body, which can be done once, and gives what reads a piece of it. */
@@ -260,15 +309,14 @@ export async function statusErrorOf(
   return new HttpStatusError({ request, status, headers, bodySnippet });
 }
 
-function joined(
-  parts: readonly Uint8Array[],
-  size: number,
-): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
+const CHARSET_REGEXP = /;\s*charset="?([^\s";]+)/i;
+
+function decoderOf(contentType: string | null): TextDecoder {
+  const [, charset = "utf-8"] = CHARSET_REGEXP.exec(contentType ?? "") ?? [];
+  try {
+    return new TextDecoder(charset, { fatal: true });
+  } catch {
+    // There is no such encoding: most likely it is the usual one.
+    return new TextDecoder("utf-8", { fatal: true });
   }
-  return bytes;
 }

@@ -18,7 +18,6 @@ import {
   checkCount,
   checkFunction,
   type Duration,
-  show,
   toLimitMs,
 } from "../_internal/check.ts";
 import { throwIfCancelled } from "../primitives/checkpoint.ts";
@@ -26,9 +25,11 @@ import { currentSignal } from "../primitives/scope.ts";
 import { networkErrorOf, SessionClosedError } from "./_http_errors.ts";
 import { HttpExchange } from "./_http_exchange.ts";
 import { HttpResponse, statusErrorOf } from "./_http_response.ts";
+import { addQuery, parseBase, type Query, urlBelow } from "./_http_urls.ts";
 
 export type { Duration } from "../_internal/check.ts";
 export {
+  BodyEncodingError,
   BodyTooLargeError,
   HttpStatusError,
   type HttpStatusErrorOptions,
@@ -37,16 +38,12 @@ export {
   type RequestSent,
   SessionClosedError,
 } from "./_http_errors.ts";
-export { HttpResponse } from "./_http_response.ts";
-
-/** What can stand in a query. */
-export type QueryValue = string | number | boolean;
-
-/** The parameters of a query; a list gives its name several times. */
-export interface Query {
-  /** The value of one parameter; `undefined` leaves it out. */
-  readonly [name: string]: QueryValue | readonly QueryValue[] | undefined;
-}
+export type { Query, QueryValue } from "./_http_urls.ts";
+export {
+  type HttpChunksOptions,
+  type HttpProgress,
+  HttpResponse,
+} from "./_http_response.ts";
 
 /** Options of {@linkcode HttpSession}. */
 export interface HttpSessionOptions {
@@ -63,6 +60,12 @@ export interface HttpSessionOptions {
    * @default {30_000}
    */
   timeoutMs?: Duration | null;
+  /**
+   * How long a pause within a body may be; `null` for ever.
+   *
+   * @default {30_000}
+   */
+  idleTimeoutMs?: Duration | null;
   /**
    * How many bytes of a body are read into memory.
    *
@@ -96,6 +99,8 @@ export interface HttpRequestOptions {
   json?: unknown;
   /** How long it may take, instead of what the session says. */
   timeoutMs?: Duration | null;
+  /** How long a pause within the body may be, instead of what the session says. */
+  idleTimeoutMs?: Duration | null;
   /** What to do with a bad status, instead of what the session says. */
   throwOnError?: boolean;
   /** Ends the request when it aborts, besides the ambient scope. */
@@ -141,6 +146,7 @@ export class HttpSession implements AsyncDisposable {
   readonly #baseUrl: URL | undefined;
   readonly #headers: Headers;
   readonly #limitMs: number;
+  readonly #idleMs: number;
   readonly #maxBodyBytes: number;
   readonly #throwOnError: boolean;
   readonly #fetch: (request: Request) => Promise<Response>;
@@ -150,12 +156,18 @@ export class HttpSession implements AsyncDisposable {
   /** Creates a session. */
   constructor(options: HttpSessionOptions = {}) {
     const { baseUrl, headers, timeoutMs = 30_000 } = options;
+    const { idleTimeoutMs = 30_000 } = options;
     const { maxBodyBytes = 64 * 1024 * 1024, throwOnError = false } = options;
     const { fetch = globalThis.fetch } = options;
     checkFunction(fetch, "create a session", "fetch");
     this.#baseUrl = baseUrl === undefined ? undefined : parseBase(baseUrl);
     this.#headers = new Headers(headers);
     this.#limitMs = toLimitMs(timeoutMs, "create a session", "timeoutMs");
+    this.#idleMs = toLimitMs(
+      idleTimeoutMs,
+      "create a session",
+      "idleTimeoutMs",
+    );
     this.#maxBodyBytes = checkCount(
       maxBodyBytes,
       "create a session",
@@ -258,6 +270,10 @@ export class HttpSession implements AsyncDisposable {
     const limitMs = timeoutMs === undefined
       ? this.#limitMs
       : toLimitMs(timeoutMs, "send a request", "timeoutMs");
+    const { idleTimeoutMs } = options;
+    const idleMs = idleTimeoutMs === undefined
+      ? this.#idleMs
+      : toLimitMs(idleTimeoutMs, "send a request", "idleTimeoutMs");
     const { url, init } = this.#prepare(path, options);
     const name = `${init.method} ${url.origin}${url.pathname}`;
     if (this.#closed) throw new SessionClosedError(closedMessage(name));
@@ -265,6 +281,7 @@ export class HttpSession implements AsyncDisposable {
     signal?.throwIfAborted();
     const exchange = new HttpExchange(name, {
       limitMs,
+      idleMs,
       signals: signal ? [currentSignal(), signal] : [currentSignal()],
       onEnd: () => this.#exchanges.delete(exchange),
     });
@@ -333,7 +350,7 @@ export class HttpSession implements AsyncDisposable {
         'Cannot send a request as there must be one of "body" and "json": both are there',
       );
     }
-    const url = this.#urlOf(path);
+    const url = urlBelow(this.#baseUrl, path);
     addQuery(url, query);
     const merged = new Headers(this.#headers);
     for (const [name, value] of new Headers(headers)) merged.set(name, value);
@@ -349,48 +366,6 @@ export class HttpSession implements AsyncDisposable {
         ...(content === undefined ? {} : { body: content }),
       },
     };
-  }
-
-  #urlOf(path: string | URL): URL {
-    const base = this.#baseUrl;
-    const text = String(path);
-    const url = URL.parse(base ? text.replace(/^\/+/, "") : text, base?.href);
-    if (url === null) {
-      throw new TypeError(
-        `Cannot send a request as "path" must be a URL where the session has no "baseUrl": current value is ${
-          show(text)
-        }`,
-      );
-    }
-    if (base === undefined || url.origin === base.origin) return url;
-    throw new TypeError(
-      `Cannot send a request as "path" must stay below ${base.origin}: current value is ${
-        show(text)
-      }`,
-    );
-  }
-}
-
-function parseBase(baseUrl: string | URL): URL {
-  const url = URL.parse(String(baseUrl));
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new TypeError(
-      `Cannot create a session as "baseUrl" must be a URL of HTTP: current value is ${
-        show(String(baseUrl))
-      }`,
-    );
-  }
-  // Without the slash the last part of the path would get lost.
-  if (!url.pathname.endsWith("/")) url.pathname += "/";
-  return url;
-}
-
-function addQuery(url: URL, query: Query): void {
-  for (const [name, value] of Object.entries(query)) {
-    if (value === undefined) continue;
-    for (const one of Array.isArray(value) ? value : [value]) {
-      url.searchParams.append(name, String(one));
-    }
   }
 }
 

@@ -329,6 +329,124 @@ Deno.test("HttpResponse.chunks() gives the pieces, and drops the rest", async ()
   assertEquals(session.inFlight, 0);
 });
 
+Deno.test("HttpResponse.chunks() stops at its limit", async () => {
+  await using session = fakeSession(() => new Response("x".repeat(2000)));
+  const response = await session.get("/");
+
+  const error = await assertRejects(async () => {
+    for await (const _chunk of response.chunks({ maxBytes: 1999 }));
+  }, BodyTooLargeError);
+
+  assertEquals(error.maxBodyBytes, 1999);
+  assertEquals(session.inFlight, 0);
+});
+
+Deno.test("HttpResponse.chunks() tells how far it has come", async () => {
+  const headers = { "content-length": "6" };
+  const body = () =>
+    ReadableStream.from([new Uint8Array(2), new Uint8Array(4)]);
+  await using session = fakeSession(({ url }) =>
+    new Response(body(), url.endsWith("known") ? { headers } : {})
+  );
+  const progress: unknown[] = [];
+
+  for (const path of ["/known", "/other"]) {
+    const response = await session.get(path);
+    const onProgress = (now: unknown) => progress.push(now);
+    for await (const _chunk of response.chunks({ onProgress }));
+  }
+
+  assertEquals(progress, [
+    { receivedBytes: 2, totalBytes: 6 },
+    { receivedBytes: 6, totalBytes: 6 },
+    { receivedBytes: 2, totalBytes: undefined },
+    { receivedBytes: 6, totalBytes: undefined },
+  ]);
+});
+
+Deno.test("HttpResponse.chunks() drops the body if onProgress throws", async () => {
+  await using session = fakeSession(() => new Response(endless()));
+  const response = await session.get("/");
+
+  await assertRejects(async () => {
+    const onProgress = () => {
+      throw new RangeError("stop");
+    };
+    for await (const _chunk of response.chunks({ onProgress }));
+  }, RangeError);
+
+  assertEquals(session.inFlight, 0);
+});
+
+Deno.test("HttpResponse.chunks() refuses wrong options", async () => {
+  await using session = fakeSession(() => new Response("x"));
+  const response = await session.get("/");
+
+  await assertRejects(
+    () => response.chunks({ maxBytes: -1 }).next(),
+    RangeError,
+    '"maxBytes"',
+  );
+  await assertRejects(
+    () => response.chunks({ onProgress: 1 as never }).next(),
+    TypeError,
+    '"onProgress"',
+  );
+  assertEquals(await response.text(), "x");
+});
+
+Deno.test("HttpResponse.text() decodes as the server says, else as UTF-8", async () => {
+  const types: Record<string, string> = {
+    "/latin": "text/html; charset=iso-8859-1",
+    "/quoted": 'text/html; charset="ISO-8859-1"; x=y',
+    "/unknown": "text/html; charset=no-such-thing",
+    "/none": "text/html",
+  };
+  await using session = fakeSession(({ url }) => {
+    const type = types[new URL(url).pathname] ?? "";
+    const isLatin = type.toLowerCase().includes("8859");
+    const body = isLatin ? new Uint8Array([0xe9]) : "\u00e9";
+    return new Response(body, { headers: { "content-type": type } });
+  });
+
+  for (const path of Object.keys(types)) {
+    assertEquals(await (await session.get(path)).text(), "\u00e9", path);
+  }
+});
+
+Deno.test("a pause within a body that is too long ends the request", async () => {
+  await using session = fakeSession(() => new Response(endless()), {
+    timeoutMs: null,
+    idleTimeoutMs: 5,
+  });
+  const response = await session.get("/");
+
+  const error = await assertRejects(() => response.text(), TimeoutError);
+
+  assertEquals(
+    error.message,
+    'Cannot finish "a piece of the response to GET http://test/" in time: 5 ms have passed',
+  );
+  assertEquals(session.inFlight, 0);
+});
+
+Deno.test("pauses within a body may add up to more than the limit of one", async () => {
+  async function* slow() {
+    for (let i = 0; i < 5; i++) {
+      await sleep(4);
+      yield new Uint8Array(1);
+    }
+  }
+  await using session = fakeSession(
+    () => new Response(ReadableStream.from(slow())),
+    { idleTimeoutMs: 1 },
+  );
+
+  const response = await session.get("/", { idleTimeoutMs: 500 });
+
+  assertEquals((await response.bytes()).length, 5);
+});
+
 Deno.test("HttpResponse.body is a stream of the platform", async () => {
   await withServer(() => new Response("hello"), async (baseUrl) => {
     await using session = new HttpSession({ baseUrl, maxBodyBytes: 1 });
