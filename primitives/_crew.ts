@@ -107,8 +107,7 @@ export class Crew {
     outcome.observe();
     this.#members.delete(actor);
     const { value } = outcome;
-    const cancelled = value === scope.struck || value === scope.cancelledBy;
-    if (outcome.state !== "done" && !cancelled) {
+    if (outcome.state !== "done" && !isCancellationOf(scope, value)) {
       this.#errors.push(value);
       if (this.#closing === undefined && !this.#failed) {
         this.#failed = true;
@@ -128,4 +127,11 @@ export class Crew {
       Promise.resolve(member.abandon?.()).catch(() => {});
     }
   }
+}
+
+/** Whether an error is the cancellation of a scope, or of one around it. */
+function isCancellationOf(scope: ScopeNode, error: unknown): boolean {
+  let node: ScopeNode | undefined = scope;
+  while (node !== undefined && node.cancelledBy !== error) node = node.parent;
+  return node !== undefined;
 }

@@ -83,6 +83,12 @@ export class Run<T> implements AsyncIterableIterator<T, undefined> {
     this.#line.push(claim as Claim);
     await claim.wait();
     this.#reserved = false;
+    const { struck } = frame.scope.live();
+    if (struck !== undefined) {
+      // Others go over the items, too: they go on.
+      this.#handOn();
+      throw struck;
+    }
     const answer = this.#next();
     if (this.#pending === undefined) this.#handOn();
     return await answer as IteratorResult<T, undefined>;
