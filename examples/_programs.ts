@@ -10,6 +10,7 @@ import * as producerConsumer from "./05_producer_consumer.ts";
 import * as eventLoop from "./06_event_loop.ts";
 import * as taskManagement from "./07_task_management.ts";
 import * as contextManagers from "./08_async_context_managers.ts";
+import * as asyncIterators from "./09_async_iterators.ts";
 import * as rateLimiting from "./10_rate_limiting.ts";
 
 /** What a program runs on. */
@@ -83,6 +84,12 @@ export const PROGRAMS: readonly Program[] = [
     "08_async_context_managers.ts",
     "Async Context Manager",
     contextManagers,
+    ({ main }, { virtual }) => virtual.run(() => main()),
+  ),
+  define(
+    "09_async_iterators.ts",
+    "Async Iterators",
+    asyncIterators,
     ({ main }, { virtual }) => virtual.run(() => main()),
   ),
   define(

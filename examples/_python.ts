@@ -20,6 +20,10 @@ export function repr(value: unknown): string {
   if (value instanceof Tuple) {
     return `(${list(value.items)}${value.items.length === 1 ? "," : ""})`;
   }
+  if (value instanceof Map) {
+    const entries = [...value].map(([key, it]) => `${repr(key)}: ${repr(it)}`);
+    return `{${entries.join(", ")}}`;
+  }
   if (value instanceof Error) return `${value.name}(${quote(value.message)})`;
   if (Object.getPrototypeOf(value) === Object.prototype) {
     const fields = Object.entries(value)

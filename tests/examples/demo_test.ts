@@ -118,7 +118,7 @@ Deno.test("The task `demo` exits with 1 if a program fails", async () => {
   });
 
   assertMatch(out, /failed: NotCapable/);
-  assertMatch(out, /\n {2}2 of \d+ failed: .*\n$/);
+  assertMatch(out, /\n {2}3 of \d+ failed: .*\n$/);
   assertEquals(code, 1);
 });
 

@@ -20,6 +20,7 @@ Deno.test("repr() shows values as Python does", () => {
     ],
     [new Tuple(4, { a: 1 }), "(4, {'a': 1})"],
     [new Tuple(4), "(4,)"],
+    [new Map([[1, "x"], [2, "y"]]), "{1: 'x', 2: 'y'}"],
     [new RangeError("bad"), "RangeError('bad')"],
   ];
 
