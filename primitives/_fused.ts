@@ -16,6 +16,13 @@ import { SKIP, type Stage } from "./_stages.ts";
 const ITEMS_AT_ONCE = 256;
 const NOTHING: Promise<typeof SKIP> = Promise.resolve(SKIP);
 
+/** What has to be waited for: an answer of the source, or the value of a stage. */
+interface Later {
+  readonly result: PromiseLike<Pulled> | undefined;
+  readonly value: unknown;
+  readonly at: number;
+}
+
 /** What is pulled from when the source was ended before it was asked. */
 const NO_SOURCE: Pull = { next: () => DONE };
 
@@ -34,6 +41,10 @@ export class Fused implements Pull {
   #source: Pull | undefined = undefined;
   /** Whether the source has to be ended. It is not asked at this moment then. */
   #live = false;
+  /** Whether nobody wants what is under way. */
+  #interrupted = false;
+  /** What `#pump` has come to, and has not waited for. */
+  #later: Later = { result: undefined, value: undefined, at: -1 };
   /** How often the source had to be waited for. */
   #asked = 0;
   /** The stage that is flushed next; -1 as long as items come in. */
@@ -65,27 +76,10 @@ export class Fused implements Pull {
       if (source.drain !== undefined && length === 1 && stages[0]?.isSink) {
         return this.#drain();
       }
-      for (let n = 0; n < ITEMS_AT_ONCE; n++) {
-        this.#live = false;
-        const result = source.next();
-        if (isLater(result)) return this.#wait(result, undefined, -1);
-        if (result.done) {
-          this.#flushAt = 0;
-          return this.#finish();
-        }
-        this.#live = true;
-        let value = result.value;
-        let at = -1;
-        for (;;) {
-          if (isLater(value)) return this.#wait(undefined, value, at);
-          if (this.#mayEnd) this.#look(at);
-          if (value === SKIP || ++at === length) break;
-          value = (stages[at] as Stage).push(value);
-        }
-        if (value !== SKIP) return { done: false, value };
-        if (this.#flushAt >= 0) return this.#finish();
-      }
-      return this.#wait(undefined, giveWay(currentFrame()), -1);
+      this.#live = false;
+      const result = source.next();
+      if (isLater(result)) return this.#wait(result, undefined, -1);
+      return this.#pump(source, result) ?? this.#waitOn();
     } catch (error) {
       return this.#fail(error);
     }
@@ -104,6 +98,7 @@ export class Fused implements Pull {
   }
 
   interrupt(): void {
+    this.#interrupted = true;
     if (!this.#live) this.#source?.interrupt?.();
   }
 
@@ -112,6 +107,52 @@ export class Fused implements Pull {
     this.#flushAt = Infinity;
     this.#live = false;
     return this.#source?.return?.();
+  }
+
+  /**
+   * Goes on from an answer as long as the source and the stages answer at once, up
+   * to some items. If it gives nothing, `later` is what has to be waited for.
+   */
+  #pump(source: Pull, first: Pulled): Pulled | Promise<Pulled> | undefined {
+    const stages = this.#stages;
+    const { length } = stages;
+    let result: Pulled | PromiseLike<Pulled> = first;
+    for (let n = 0; n < ITEMS_AT_ONCE; n++) {
+      if (isLater(result)) {
+        this.#later = { result, value: undefined, at: -1 };
+        return undefined;
+      }
+      if (result.done) {
+        if (this.#flushAt < 0) this.#flushAt = 0;
+        return this.#finish();
+      }
+      this.#live = true;
+      let value = result.value;
+      let at = -1;
+      for (;;) {
+        if (isLater(value)) {
+          this.#later = { result: undefined, value, at };
+          return undefined;
+        }
+        if (this.#mayEnd) this.#look(at);
+        if (value === SKIP || ++at === length) break;
+        value = (stages[at] as Stage).push(value);
+      }
+      if (value !== SKIP) return { done: false, value };
+      if (this.#flushAt >= 0) return this.#finish();
+      this.#live = false;
+      result = source.next();
+    }
+    this.#asked = 0;
+    this.#later = isLater(result)
+      ? { result, value: undefined, at: -1 }
+      : { result: giveWayTo(result), value: undefined, at: -1 };
+    return undefined;
+  }
+
+  #waitOn(): Promise<Pulled> {
+    const { result, value, at } = this.#later;
+    return this.#wait(result, value, at);
   }
 
   /**
@@ -151,8 +192,16 @@ export class Fused implements Pull {
         if (++this.#asked % ITEMS_AT_ONCE === 0) await giveWay(frame);
         const { struck } = frame.scope.live();
         if (struck !== undefined) throw struck;
+        if (this.#interrupted) {
+          this.#flushAt = Infinity;
+          return await this.#finish();
+        }
         this.#live = false;
         result = source.next();
+        if (isLater(result)) continue;
+        const answer = this.#pump(source, result);
+        if (answer !== undefined) return await answer;
+        ({ result, value, at } = this.#later);
       }
     } catch (error) {
       return await this.#fail(error);
@@ -220,6 +269,12 @@ export class Fused implements Pull {
     await closeQuietly(() => closePull(source, this.#settings));
     throw error;
   }
+}
+
+/** Lets others run before an answer is looked at. */
+async function giveWayTo(answer: Pulled): Promise<Pulled> {
+  await giveWay(currentFrame());
+  return answer;
 }
 
 /** Lets others run: a source that always has something must not keep them out. */

@@ -599,3 +599,23 @@ testClean("AsyncIter.timeoutEach() gives each item its time", async () => {
 Deno.test("AsyncIter is not made by hand, and knows its own kind", () => {
   assert(iter([1]).map((n) => n) instanceof AsyncIter);
 });
+
+testClean(
+  "AsyncIter can be left while it looks for what never comes",
+  async () => {
+    let ended = 0;
+    const run = iter(function* () {
+      try {
+        for (let n = 0;; n++) yield n;
+      } finally {
+        ended++;
+      }
+    }).filter(() => false)[Symbol.asyncIterator]();
+    const pending = run.next();
+
+    await run.return?.();
+
+    assertEquals((await pending).done, true);
+    assertEquals(ended, 1);
+  },
+);
