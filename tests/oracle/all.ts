@@ -9,6 +9,7 @@ import "./lock.ts";
 import "./loop.ts";
 import "./queue.ts";
 import "./seed.ts";
+import "./seed_pool.ts";
 import "./semaphore.ts";
 import "./shield.ts";
 import "./task.ts";
