@@ -12,6 +12,8 @@ import * as taskManagement from "./07_task_management.ts";
 import * as contextManagers from "./08_async_context_managers.ts";
 import * as asyncIterators from "./09_async_iterators.ts";
 import * as rateLimiting from "./10_rate_limiting.ts";
+import * as workerPool from "./12_worker_pool.ts";
+import * as semaphore from "./13_semaphore.ts";
 
 /** What a program runs on. */
 export interface Stage {
@@ -97,6 +99,22 @@ export const PROGRAMS: readonly Program[] = [
     "Rate Limiting",
     rateLimiting,
     ({ main }, { virtual }) => virtual.run(main),
+  ),
+  define(
+    "12_worker_pool.ts",
+    "Worker Pool Pattern",
+    workerPool,
+    async ({ main }, { virtual, random = Math.random }) => {
+      await virtual.run(() => main({ random }));
+    },
+  ),
+  define(
+    "13_semaphore.ts",
+    "Semaphore Pattern",
+    semaphore,
+    async ({ main }, { virtual, random = Math.random }) => {
+      await virtual.run(() => main({ random }));
+    },
   ),
 ];
 

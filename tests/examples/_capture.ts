@@ -18,7 +18,7 @@ export interface Captured {
 /** Runs a program, and takes down what it prints. */
 export async function capture(
   virtual: VirtualLoop,
-  start: (virtual: VirtualLoop) => Promise<void>,
+  start: (virtual: VirtualLoop) => Promise<unknown>,
 ): Promise<Captured> {
   const lines: Line[] = [];
   const { log, error, warn } = console;

@@ -86,7 +86,9 @@ function split(lines: readonly Line[]): Part[] {
       if (parts.length === 0) {
         parts.push({ name: undefined, isApart: false, t: 0, lines: [] });
       }
-      parts.at(-1)?.lines.push(line);
+      // The recordings have no blank lines.
+      const text = line.text.replace(/^\n/, "");
+      parts.at(-1)?.lines.push({ ...line, text });
     }
   }
   return parts;

@@ -10,6 +10,9 @@ export const TRACED: readonly Program[] = PROGRAMS.filter((program) =>
   hasTrace(numberOf(program))
 );
 
+/** Programs whose delays are drawn anew each time. */
+export const DRAWN: readonly number[] = [5, 12, 13];
+
 /** Sections with real input and output: the clock stands meanwhile. */
 const UNTIMED = ["Parallel HTTP Requests", "Threading Example"];
 
