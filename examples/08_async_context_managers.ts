@@ -8,6 +8,13 @@ import {
   asyncContextManager,
   type GeneratorContextManager,
 } from "@ilmek/async/context-manager";
+import {
+  type Database,
+  openSqlite,
+  sql,
+  type SqlRow,
+  type SqlStatement,
+} from "@ilmek/async/database";
 import { InvalidStateError } from "@ilmek/async/errors";
 import { AsyncExitStack } from "@ilmek/async/exit-stack";
 import { type AsyncFile, type FileMode, openFile } from "@ilmek/async/file";
@@ -17,7 +24,6 @@ import { run } from "@ilmek/async/run";
 import { Semaphore } from "@ilmek/async/semaphore";
 import { sleep } from "@ilmek/async/sleep";
 import { Timer } from "@ilmek/async/timer";
-import { DatabaseSync } from "node:sqlite";
 import { repr } from "./_python.ts";
 
 /** Options of {@linkcode main}. */
@@ -31,9 +37,6 @@ export interface MainOptions {
    */
   path?: string;
 }
-
-/** A row of a database. */
-export type Row = Record<string, unknown>;
 
 /** What came of a request. */
 export interface FetchedData {
@@ -70,30 +73,37 @@ export async function timerExample(): Promise<void> {
 
 /** A connection to a database of SQLite, with the way to a server in front of it. */
 export class DatabaseConnection {
-  readonly #database = new DatabaseSync(":memory:");
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
 
   /** Opens a database with one user in it. */
-  constructor() {
-    this.#database.exec(
-      "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);" +
-        "INSERT INTO users VALUES (1, 'Test')",
+  static async open(): Promise<DatabaseConnection> {
+    const database = openSqlite(":memory:");
+    await database.execute(
+      sql`CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)`,
     );
+    await database.execute(sql`INSERT INTO users VALUES (1, ${"Test"})`);
+    return new DatabaseConnection(database);
   }
 
   get isOpen(): boolean {
-    return this.#database.isOpen;
+    return !this.#database.broken;
   }
 
-  async query(sql: string): Promise<Row[]> {
+  async query(statement: SqlStatement): Promise<SqlRow[]> {
     if (!this.isOpen) throw new InvalidStateError("Bağlantı açık değil");
 
-    console.log(`Sorgu çalıştırılıyor: ${sql}`);
+    const { text } = statement.render((index) => `$${index}`);
+    console.log(`Sorgu çalıştırılıyor: ${text}`);
     await sleep(300);
-    return this.#database.prepare(sql).all().map((row) => ({ ...row }));
+    return await this.#database.query(statement);
   }
 
-  close(): void {
-    if (this.isOpen) this.#database.close();
+  async close(): Promise<void> {
+    await this.#database.close();
   }
 }
 
@@ -111,7 +121,7 @@ export const databaseConnection: (
   async function* databaseConnection(host: string, database: string) {
     console.log(`Bağlantı açılıyor: ${host}/${database}`);
     await sleep(500);
-    const connection = new DatabaseConnection();
+    const connection = await DatabaseConnection.open();
     console.log("Bağlantı açıldı");
 
     let failure = "";
@@ -122,7 +132,7 @@ export const databaseConnection: (
       throw error;
     } finally {
       console.log("Bağlantı kapatılıyor...");
-      connection.close();
+      await connection.close();
       await sleep(200);
       console.log("Bağlantı kapatıldı");
       if (failure !== "") console.log(`Hata ile kapatıldı: ${failure}`);
@@ -132,7 +142,7 @@ export const databaseConnection: (
 
 export async function databaseExample(): Promise<void> {
   await databaseConnection("localhost", "mydb").use(async (db) => {
-    const results = await db.query("SELECT * FROM users");
+    const results = await db.query(sql`SELECT * FROM users`);
     console.log(`Sonuçlar: ${repr(results)}`);
   });
 }

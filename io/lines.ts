@@ -17,10 +17,12 @@ import { checkCount } from "../_internal/check.ts";
 import { Claim, ClaimList } from "../_internal/claim.ts";
 import type { EventLoop } from "../_internal/event_loop.ts";
 import { currentFrame } from "../_internal/frame.ts";
+import { Once } from "../_internal/once.ts";
 import { refusal } from "../_internal/refuse.ts";
 import { linkSignal, listen } from "../_internal/signal.ts";
 import { bind } from "../primitives/detach.ts";
 import { currentSignal } from "../primitives/scope.ts";
+import { uncancellable } from "../primitives/uncancellable.ts";
 import { type Bytes, type LineSource, sourceOf } from "./_line_source.ts";
 import { LineSplitter, type SplitLines } from "./_line_splitter.ts";
 
@@ -120,7 +122,7 @@ class SourceLines implements Lines {
   readonly #waiters = new ClaimList();
   #isReading = false;
   #unlisten: (() => void) | undefined;
-  #closing: Promise<void> | undefined;
+  readonly #closing = new Once<void>("a source of lines that is being closed");
 
   constructor(
     source: LineSource,
@@ -255,8 +257,10 @@ class SourceLines implements Lines {
     // Who waits for more learns that it is over, though the source may hang.
     this.#wake();
     this.#unlisten?.();
-    if (this.#closing !== undefined) return await this.#closing.catch(() => {});
-    this.#closing = this.#source.close();
-    await this.#closing;
+    if (!this.#closing.begun) {
+      return await this.#closing.begin(() => this.#source.close());
+    }
+    // Who began is told what came of it.
+    await uncancellable(() => this.#closing.join().catch(() => {}));
   }
 }

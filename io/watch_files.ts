@@ -15,9 +15,9 @@
  */
 import { type Duration, show, toMs } from "../_internal/check.ts";
 import { currentFrame } from "../_internal/frame.ts";
-import { refusal } from "../_internal/refuse.ts";
 import { listen } from "../_internal/signal.ts";
 import { abortable } from "../primitives/checkpoint.ts";
+import { Lock } from "../primitives/lock.ts";
 import { getRunningLoop } from "../primitives/loop.ts";
 import { currentSignal } from "../primitives/scope.ts";
 import { moveOnAfter } from "../primitives/timeout.ts";
@@ -146,8 +146,8 @@ class NativeWatch implements FileWatch {
   /** What the system will say next. */
   #coming: Promise<Step> | undefined;
   readonly #changes = new Map<string, FileChange["kind"] | "none">();
-  /** The end of the last `next`: one after the other gathers changes. */
-  #tail: Promise<unknown> = Promise.resolve();
+  /** One call of `next` after the other gathers changes. */
+  readonly #lock = new Lock();
   readonly #unlisten: () => void;
   #closed = false;
 
@@ -161,16 +161,10 @@ class NativeWatch implements FileWatch {
   async next(): Promise<IteratorResult<readonly FileChange[], undefined>> {
     const { signal } = this.#plan;
     try {
-      await refusal(currentFrame(), "watch files", signal);
-      const previous = this.#tail;
-      const turn = Promise.withResolvers<void>();
-      this.#tail = turn.promise;
-      try {
-        await abortable(previous, signal === undefined ? {} : { signal });
-        return await this.#gather();
-      } finally {
-        turn.resolve();
-      }
+      return await this.#lock.run(
+        () => this.#gather(),
+        signal === undefined ? {} : { signal },
+      );
     } catch (error) {
       this.#close();
       throw error;

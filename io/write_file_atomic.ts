@@ -68,9 +68,9 @@ let count = 0;
  * The content goes to a temporary file in the same folder, which then takes the
  * name: whoever reads finds all of the old or all of the new, even if the process is
  * killed. If it fails or is cancelled, the old file is as it was, and the temporary
- * one is removed; a process that is killed leaves it behind, as `.name.<number>.tmp`.
- * Permission bits and, as far as the system allows, the owner are kept. A link stays
- * a link: what it leads to is replaced.
+ * one is removed; a process that is killed leaves it behind, as
+ * `.<name>.<process>-<number>.tmp`. Permission bits are kept, and so is the owner, as
+ * far as the system allows. A link stays a link: what it leads to is replaced.
  *
  * @param path The path, or a URL of a file.
  * @param content What to write.

@@ -26,6 +26,7 @@ import {
 } from "../_internal/check.ts";
 import { InvalidStateError } from "../_internal/errors.ts";
 import { currentFrame } from "../_internal/frame.ts";
+import { Once } from "../_internal/once.ts";
 import { refusal } from "../_internal/refuse.ts";
 import {
   type AsyncContextManager,
@@ -160,7 +161,7 @@ export interface GeneratorContextManager<T> extends AsyncContextManager<T> {
 export interface GeneratorContext<T>
   extends EnteredContext<T>, AsyncDisposable {
   /**
-   * Leaves. Whoever calls it again gets the same promise.
+   * Leaves. Whoever calls it again gets what came of the first call.
    *
    * @param failure With what the body has failed, if it has.
    * @returns Whether the failure was swallowed.
@@ -277,7 +278,7 @@ class EnteredGenerator<T> implements GeneratorContext<T> {
   readonly shielded = true;
   readonly #generator: AsyncGenerator<T, unknown, unknown>;
   readonly #bounds: ExitBounds;
-  #left: Promise<boolean> | undefined;
+  readonly #leaving = new Once<boolean>("a context that is being left");
 
   constructor(
     value: T,
@@ -291,8 +292,11 @@ class EnteredGenerator<T> implements GeneratorContext<T> {
 
   readonly exit = (failure?: ContextFailure): Promise<boolean> => {
     const { graceMs, name } = this.#bounds;
-    return this.#left ??= uncancellable(
-      () => failure === undefined ? this.#resume() : this.#throw(failure.error),
+    const leave = () =>
+      failure === undefined ? this.#resume() : this.#throw(failure.error);
+    return uncancellable(
+      () =>
+        this.#leaving.begun ? this.#leaving.join() : this.#leaving.begin(leave),
       { graceMs, ...(name === undefined ? {} : { name }) },
     );
   };

@@ -15,9 +15,11 @@
  * @module
  */
 import { checkFunction, type Duration, toMs } from "../_internal/check.ts";
-import { InvalidStateError } from "../_internal/errors.ts";
+import { DeadlockError, InvalidStateError } from "../_internal/errors.ts";
 import { currentFrame } from "../_internal/frame.ts";
+import { Once } from "../_internal/once.ts";
 import { refusal } from "../_internal/refuse.ts";
+import type { ScopeNode } from "../_internal/scope_node.ts";
 import {
   type AsyncContextManager,
   type ContextExit,
@@ -26,6 +28,8 @@ import {
   type EnteredContext,
   Unwinding,
 } from "./_contexts.ts";
+
+import { uncancellable } from "./uncancellable.ts";
 
 export type { Duration } from "../_internal/check.ts";
 export {
@@ -102,8 +106,9 @@ export class AsyncExitStack
   readonly #graceMs: number;
   readonly #name: string | undefined;
   #exits: Exit[] = [];
-  /** Set once it is being closed. */
-  #closing: Promise<boolean> | undefined;
+  readonly #closing = new Once<boolean>("a stack that is being closed");
+  /** In which the exit runs that is under way. */
+  #exitScope: ScopeNode | undefined;
   #closed = false;
 
   /** Creates an empty stack. */
@@ -249,6 +254,7 @@ export class AsyncExitStack
    * more. Whoever calls it again gets what came of the first call.
    *
    * @throws {ContextExitError} If several exits have failed.
+   * @throws {DeadlockError} If one of the exits calls it.
    */
   async aclose(): Promise<void> {
     await this.#close();
@@ -277,7 +283,35 @@ export class AsyncExitStack
   }
 
   #close(failure?: ContextFailure): Promise<boolean> {
-    return this.#closing ??= this.#unwind(failure);
+    if (!this.#closing.begun) {
+      return this.#closing.begin(() => this.#unwind(failure));
+    }
+    if (!this.#isInExit()) return uncancellable(() => this.#closing.join());
+    return Promise.reject(
+      new DeadlockError(
+        "Cannot close the stack: it is being closed, and waits for this exit",
+      ),
+    );
+  }
+
+  #isInExit(): boolean {
+    if (this.#exitScope === undefined) return false;
+    let scope: ScopeNode | undefined = currentFrame().scope;
+    while (scope !== undefined && scope !== this.#exitScope) {
+      scope = scope.parent;
+    }
+    return scope !== undefined;
+  }
+
+  /** Notes the scope that is opened for an exit. */
+  #noting(entry: Exit): Exit {
+    if (entry.shielded) return entry;
+    return {
+      exit: (failure) => {
+        this.#exitScope = currentFrame().scope;
+        return entry.exit(failure);
+      },
+    };
   }
 
   /** Tells whether the failure was swallowed. */
@@ -285,7 +319,8 @@ export class AsyncExitStack
     const unwinding = new Unwinding(failure);
     // An exit may push others: they come next.
     for (let exit = this.#exits.pop(); exit; exit = this.#exits.pop()) {
-      await unwinding.leave(exit, this.#bounds);
+      await unwinding.leave(this.#noting(exit), this.#bounds);
+      this.#exitScope = undefined;
     }
     this.#closed = true;
     unwinding.finish(this.#name);

@@ -1,3 +1,4 @@
+import { sql } from "@ilmek/async/database";
 import { InvalidStateError } from "@ilmek/async/errors";
 import { HttpStatusError, JsonError } from "@ilmek/async/http-session";
 import { FileNotFoundError } from "@ilmek/async/file";
@@ -55,7 +56,7 @@ Deno.test("databaseConnection() used twice at once has two connections", async (
     await gather([0, 2000].map((ms) => () =>
       manager.use(async (db) => {
         await sleep(ms);
-        rows.push(await db.query("SELECT name FROM users"));
+        rows.push(await db.query(sql`SELECT name FROM users`));
       })
     ));
   });
@@ -94,7 +95,7 @@ Deno.test("DatabaseConnection refuses a query once it is closed", async () => {
     const entered = await databaseConnection("h", "d").enter();
     await entered.exit();
     await assertRejects(
-      () => entered.value.query("SELECT 1"),
+      () => entered.value.query(sql`SELECT 1`),
       InvalidStateError,
       "Bağlantı açık değil",
     );

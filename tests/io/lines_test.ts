@@ -11,6 +11,7 @@ import {
 } from "@ilmek/async/lines";
 import { withScope } from "@ilmek/async/scope";
 import { sleep } from "@ilmek/async/sleep";
+import { createTask } from "@ilmek/async/task";
 import { timeout } from "@ilmek/async/timeout";
 import { uncancellable } from "@ilmek/async/uncancellable";
 import {
@@ -386,6 +387,27 @@ testClean(
       "Cannot close the source of lines: its step has not ended for 5000 ms",
     ]);
     never.resolve();
+  },
+);
+
+testClean(
+  "another task may wait until the source is closed",
+  async ({ virtual }) => {
+    const source = lines((async function* () {
+      try {
+        for (;;) yield bytesOf("a\n");
+      } finally {
+        await sleep(10);
+      }
+    })());
+    await source.next();
+    const closing = createTask(() => source.return());
+    await sleep(5);
+
+    await source.return();
+    await closing;
+
+    assertEquals(virtual.now, 10);
   },
 );
 

@@ -41,6 +41,18 @@ testClean("makeTempFile() makes an empty file that goes", async () => {
   });
 });
 
+testClean("what is temporary is for nobody else to look at", async () => {
+  await inFolder(async (dir) => {
+    await using folder = await makeTempDir({ dir });
+    await using file = await makeTempFile({ dir });
+
+    for (const { path } of [folder, file]) {
+      const { mode } = await Deno.stat(path);
+      if (mode !== null) assertEquals(mode & 0o077, 0);
+    }
+  });
+});
+
 testClean(
   "what is temporary goes when its body fails, or was cancelled",
   async () => {

@@ -176,6 +176,24 @@ testClean(
   },
 );
 
+testClean(
+  "several calls of next() are answered one after the other",
+  async ({ virtual }) => {
+    await inFolder(async (folder) => {
+      await using watch = watchFiles(folder, { debounceMs: 1000 });
+      const first = createTask(() => watch.next());
+      const second = createTask(() => watch.next());
+      await Deno.writeTextFile(`${folder}/a`, "1");
+
+      assertEquals((await first).value?.length, 1);
+      await Deno.writeTextFile(`${folder}/b`, "1");
+
+      assertEquals((await second).value?.length, 1);
+      assertEquals(virtual.now, 2000);
+    });
+  },
+);
+
 function test(name: string, fn: (folder: string) => Promise<void>): void {
   Deno.test({ name, ignore, fn: () => inFolder(fn) });
 }

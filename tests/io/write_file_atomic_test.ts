@@ -194,6 +194,32 @@ Deno.test({
 });
 
 Deno.test({
+  name: "writeFileAtomic() keeps the owner, if the system allows it",
+  ignore: isWindows,
+  async fn(t) {
+    await inFolder(async (folder) => {
+      const path = `${folder}/f`;
+      await writeFileAtomic(path, "x");
+      const { uid } = await Deno.stat(path);
+      await t.step({
+        name: "as root shows",
+        ignore: uid !== 0,
+        async fn() {
+          await Deno.chown(path, 1234, 4321);
+          await Deno.chmod(path, 0o4711);
+
+          await writeFileAtomic(path, "y");
+
+          const { uid, gid, mode } = await Deno.stat(path);
+          assertEquals([uid, gid], [1234, 4321]);
+          assertEquals((mode ?? 0) & 0o7777, 0o4711);
+        },
+      });
+    });
+  },
+});
+
+Deno.test({
   name: "writeFileAtomic() leaves a link a link",
   ignore: isWindows,
   async fn() {

@@ -417,6 +417,22 @@ testClean(
   },
 );
 
+testClean(
+  "another task may wait until a generator was left",
+  async ({ virtual }) => {
+    const log: string[] = [];
+    const entered = await telling(log)("a").enter();
+    const leaving = createTask(() => entered.exit());
+    await sleep(5);
+
+    await entered[Symbol.asyncDispose]();
+    await leaving;
+
+    assertEquals(virtual.now, 10);
+    assertEquals(log.at(-1), "leave a");
+  },
+);
+
 testClean("asyncContextManager() refuses bad arguments", async () => {
   assertThrows(
     () => asyncContextManager(1 as never),

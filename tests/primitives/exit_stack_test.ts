@@ -1,6 +1,10 @@
 import { asyncContextManager, withContext } from "@ilmek/async/context-manager";
 import { cancelSweep } from "@ilmek/async/cancel-sweep";
-import { CancelledError, InvalidStateError } from "@ilmek/async/errors";
+import {
+  CancelledError,
+  DeadlockError,
+  InvalidStateError,
+} from "@ilmek/async/errors";
 import {
   AsyncExitStack,
   ContextExitError,
@@ -397,6 +401,35 @@ testClean(
     await first;
     await stack[Symbol.asyncDispose]();
     assertEquals(count, 1);
+  },
+);
+
+testClean("an exit that closes its own stack is refused", async () => {
+  const stack = new AsyncExitStack();
+  const other = new AsyncExitStack();
+  stack.callback(() => other.aclose());
+  stack.callback(() => stack.aclose());
+
+  await assertRejects(
+    () => stack.aclose(),
+    DeadlockError,
+    "Cannot close the stack: it is being closed, and waits for this exit",
+  );
+  assert(stack.closed && other.closed);
+});
+
+testClean(
+  "another task may wait until the stack is closed",
+  async ({ virtual }) => {
+    const stack = new AsyncExitStack();
+    stack.callback(() => sleep(10));
+    const closing = createTask(() => stack.aclose());
+    await sleep(5);
+
+    await stack.aclose();
+    await closing;
+
+    assertEquals(virtual.now, 10);
   },
 );
 
