@@ -201,3 +201,96 @@ simulate(
     checkBound(starts, bound(rate));
   },
 );
+
+/** A call, and when it comes. */
+interface Arrival extends Start {
+  /** When its turn came. */
+  readonly turn: number;
+}
+
+/** Whether `cost` fits at a time: by a log, or by a bucket that drips. */
+type Fits = (starts: readonly Start[], cost: number, at: number) => boolean;
+
+function fitsLog({ limit, perMs }: Rate): Fits {
+  return (starts, cost, at) => {
+    const near = starts.filter((start) => start.at > at - perMs + ROUNDING_MS);
+    return near.reduce((sum, start) => sum + start.cost, cost) <= limit;
+  };
+}
+
+function fitsBucket({ limit, perMs, burst }: Rate): Fits {
+  return (starts, cost, at) => {
+    let [tokens, last] = [burst, 0];
+    for (const start of [...starts, { at, cost }]) {
+      tokens = Math.min(burst, tokens + (start.at - last) * limit / perMs);
+      tokens -= start.cost;
+      last = start.at;
+    }
+    return tokens >= -1e-6;
+  };
+}
+
+/** When each arrival has its turn, found by trying all moments that could be it. */
+function turnsOf(
+  arrivals: readonly Start[],
+  { limit, perMs, burst }: Rate,
+  fits: Fits,
+): number[] {
+  const starts: Start[] = [];
+  const interval = perMs / limit;
+  for (const { at, cost } of arrivals) {
+    const earliest = Math.max(at, starts.at(-1)?.at ?? 0);
+    // A log makes room when an entry leaves, a bucket when it holds enough.
+    const moments = starts.map((start) => start.at + perMs);
+    const fullAt = starts.reduce(
+      (full, start) => Math.max(full, start.at) + start.cost * interval,
+      0,
+    );
+    moments.push(fullAt - (burst - cost) * interval, earliest);
+    const possible = moments.filter((moment) => moment >= earliest);
+    const turn = possible.toSorted((a, b) => a - b).find((moment) =>
+      fits(starts, cost, moment)
+    );
+    starts.push({ at: turn ?? NaN, cost });
+  }
+  return starts.map((start) => start.at);
+}
+
+for (
+  const [algorithm, fitsFor] of [
+    [slidingWindowLog, fitsLog],
+    [gcra, fitsBucket],
+    [tokenBucket, fitsBucket],
+  ] as const
+) {
+  simulate(
+    `RateLimiter by ${algorithm.name}() gives turns as a simple model does`,
+    async (simulation) => {
+      const rate = randomRate(simulation);
+      const limiter = new RateLimiter({ ...rate, algorithm });
+      const tasks: Task<Arrival>[] = [];
+      for (let i = 0; i < CALLS; i++) {
+        const cost = simulation.int(1, rate.limit);
+        tasks.push(createTask(async () => {
+          const at = getRunningLoop().time();
+          await limiter.acquire(cost);
+          return { at, cost, turn: getRunningLoop().time() };
+        }));
+        await sleep(
+          simulation.chance(0.4) ? 0 : simulation.gap(rate.perMs / 2),
+        );
+      }
+      const arrivals: Arrival[] = [];
+      for (const task of tasks) arrivals.push(await task);
+
+      const turns = turnsOf(arrivals, rate, fitsFor(rate));
+      for (const [i, { turn }] of arrivals.entries()) {
+        const wanted = turns[i] ?? NaN;
+        assert(
+          Math.abs(turn - wanted) < 0.001,
+          `call ${i} at ${turn} instead of ${wanted}`,
+        );
+      }
+    },
+  );
+}
