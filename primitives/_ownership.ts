@@ -1,13 +1,18 @@
 import type { Actor } from "../_internal/actor.ts";
 import { checkFunction, isThenable } from "../_internal/check.ts";
-import { Claim, ClaimList, type LineOwner } from "../_internal/claim.ts";
+import {
+  Claim,
+  ClaimList,
+  type Line,
+  type LineOwner,
+} from "../_internal/claim.ts";
 import { DeadlockError, InvalidStateError } from "../_internal/errors.ts";
 import { currentFrame, type Frame } from "../_internal/frame.ts";
 import { Operation } from "../_internal/operation.ts";
-import { DoneCallback } from "../_internal/outcome.ts";
 import { Permit, type PermitSource } from "../_internal/permit.ts";
 import { refusal } from "../_internal/refuse.ts";
 import { linkSignal } from "../_internal/signal.ts";
+import { Vigil } from "./_vigil.ts";
 
 /** Thrown when a lock can never be had, since the task that holds it has ended. */
 export class BrokenLockError extends InvalidStateError {
@@ -34,6 +39,8 @@ export interface OwnershipOptions {
   readonly unowned?: boolean;
   /** Told when nobody holds it any more, and nobody waits. */
   readonly onIdle?: () => void;
+  /** Where permits go back to, if not straight to here. */
+  readonly source?: PermitSource;
 }
 
 const DONE: Promise<void> = Promise.resolve();
@@ -50,14 +57,16 @@ export class Ownership implements PermitSource, LineOwner {
   #holder: Frame | undefined = undefined;
   readonly #unowned: boolean;
   readonly #onIdle: (() => void) | undefined;
-  /** Tells of the end of the task that is watched, while others wait for it. */
-  #vigil: DoneCallback | undefined = undefined;
-  #watched: Actor | undefined = undefined;
+  readonly #source: PermitSource;
+  #regaining: Line | undefined = undefined;
+  /** Set up as soon as somebody waits. */
+  #vigil: Vigil | undefined = undefined;
 
   constructor(label: string, options: OwnershipOptions = NO_OPTIONS) {
     this.label = label;
     this.#unowned = options.unowned === true;
     this.#onIdle = options.onIdle;
+    this.#source = options.source ?? this;
   }
 
   get owner(): Actor | undefined {
@@ -124,18 +133,34 @@ export class Ownership implements PermitSource, LineOwner {
    */
   park(claim: Claim): void {
     this.line.push(claim);
-    if (this.#watched === undefined) this.#watch();
+    this.#watch();
   }
 
-  /** The permit, if the one who asks holds it; else throws. */
-  own(frame: Frame, doing: string): Permit {
+  /**
+   * Lets a claim have it again, with the permit that it carries. Nothing but that
+   * ends the wait.
+   */
+  regain(claim: Claim): void {
+    if (this.permit === undefined) {
+      this.permit = claim.value as Permit;
+      this.#hold(claim.frame);
+      claim.line = undefined;
+      claim.grant(claim.value);
+    } else {
+      this.park(claim);
+      claim.line = this.#regaining ??= new Regaining(this);
+    }
+  }
+
+  /** The permit, if the caller holds it; else throws. */
+  own(doing: string): Permit {
     const { permit, owner } = this;
     if (permit === undefined) {
       throw new InvalidStateError(
         `Cannot ${doing} ${this.label}: nobody holds it`,
       );
     }
-    if (owner === undefined || owner === frame.actor) return permit;
+    if (owner === undefined || owner === currentFrame().actor) return permit;
     throw new InvalidStateError(
       `Cannot ${doing} ${this.label}: ${owner.label} holds it`,
     );
@@ -147,18 +172,20 @@ export class Ownership implements PermitSource, LineOwner {
 
   /** Hands it to the head of the line, if there is one. */
   passOn(): void {
-    if (this.#watched !== undefined) this.#unwatch();
     const next = this.line.shift();
     if (next === undefined) {
       this.permit = undefined;
       this.#holder = undefined;
+      this.#vigil?.stop();
       this.#onIdle?.();
       return;
     }
-    const permit = (next.value as Permit | undefined) ?? new Permit(this);
+    const permit = (next.value as Permit | undefined) ??
+      new Permit(this.#source);
     this.permit = permit;
     this.#hold(next.frame);
     if (this.line.size > 0) this.#watch();
+    else this.#vigil?.stop();
     next.grant(permit);
   }
 
@@ -173,7 +200,7 @@ export class Ownership implements PermitSource, LineOwner {
 
   #take(frame: Frame): Permit {
     this.#hold(frame);
-    return this.permit = new Permit(this);
+    return this.permit = new Permit(this.#source);
   }
 
   #hold(frame: Frame): void {
@@ -207,17 +234,8 @@ export class Ownership implements PermitSource, LineOwner {
   }
 
   #watch(): void {
-    const { owner } = this;
-    if (owner === undefined) return;
-    this.#vigil ??= new DoneCallback(owner.loop, () => this.#failBroken());
-    this.#watched = owner;
-    owner.outcome.watch(this.#vigil);
-  }
-
-  #unwatch(): void {
-    const { outcome } = this.#watched as Actor;
-    outcome.unwatch(this.#vigil as DoneCallback);
-    this.#watched = undefined;
+    this.#vigil ??= new Vigil(() => this.#failBroken());
+    this.#vigil.watch(this.owner);
   }
 
   /** Ends all waits, if the owner has gone in the meantime. */
@@ -226,6 +244,25 @@ export class Ownership implements PermitSource, LineOwner {
     for (let c = this.line.shift(); c !== undefined; c = this.line.shift()) {
       c.fail(this.#brokenFault());
     }
+  }
+}
+
+/** The line of those whom no cancellation ends before they have it again. */
+class Regaining implements Line {
+  readonly #core: Ownership;
+
+  constructor(core: Ownership) {
+    this.#core = core;
+  }
+
+  withdraw(claim: Claim): void {
+    this.#core.line.withdraw(claim);
+  }
+
+  strike(): void {}
+
+  holders(): Iterable<Actor> {
+    return this.#core.holders();
   }
 }
 

@@ -159,7 +159,7 @@ export class Lock {
    * @throws {InvalidStateError} If nobody holds the lock, or another task does.
    */
   release(): void {
-    Permit.revoke(this.#core.own(currentFrame(), "release"));
+    Permit.revoke(this.#core.own("release"));
     this.#core.passOn();
   }
 

@@ -15,6 +15,7 @@ const CHECKPOINT = "primitives/checkpoint_test.ts";
 const ITER_MAP = "primitives/async_iter_map_test.ts";
 const ITER_STUCK = "primitives/async_iter_stuck_test.ts";
 const GENERATOR = "primitives/generator_test.ts";
+const CONDITION = "primitives/condition_test.ts";
 const CONTEXT = "primitives/context_var_test.ts";
 const DETACH = "primitives/detach_test.ts";
 const EXITS = "primitives/exit_stack_test.ts";
@@ -24,7 +25,9 @@ const GROUP = "primitives/task_group_test.ts";
 const EVENT = "primitives/event_test.ts";
 const LOCK = "primitives/lock_test.ts";
 const LOOP = "primitives/loop_test.ts";
+const ONCE = "primitives/once_test.ts";
 const QUEUE = "primitives/queue_test.ts";
+const RW_LOCK = "primitives/rw_lock_test.ts";
 const RUNNER = "primitives/runner_test.ts";
 const SCOPE = "primitives/scope_test.ts";
 const SEMAPHORE = "primitives/semaphore_test.ts";
@@ -60,6 +63,10 @@ export const PITFALLS: Readonly<Record<number, Pitfall>> = {
       [EVENT]: [
         "AutoResetEvent loses no wake-up, wherever its waiters are cancelled",
       ],
+      [CONDITION]: [
+        "a notification is not lost by a late cancel",
+        "Condition loses no notification, wherever its waiters are cancelled",
+      ],
     },
   },
   2: {
@@ -71,6 +78,7 @@ export const PITFALLS: Readonly<Record<number, Pitfall>> = {
         "a cancelled head of the line lets pass who comes next",
         "a select that leaves the line of a semaphore lets others pass",
       ],
+      [RW_LOCK]: ["a cancelled writer lets the readers behind it pass"],
     },
   },
   3: {
@@ -493,6 +501,11 @@ export const PITFALLS: Readonly<Record<number, Pitfall>> = {
   46: {
     title: "One caller's cancellation ends the work that all share",
     tests: {
+      [ONCE]: [
+        "the deadline of the first caller ends that caller's wait only",
+        "the work is cancelled when all who wait have left",
+        "who comes while abandoned work ends begins anew",
+      ],
       "patterns/single_flight_test.ts": [
         "the first caller's deadline does not end the call for others",
         "the call is cancelled when the last caller has left",

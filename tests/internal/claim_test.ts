@@ -154,3 +154,24 @@ Deno.test("a loop with a door decides at once, and resumes when the door says so
 
   assert(resumed);
 });
+
+Deno.test("ClaimList.insert() lets a claim pass those at the end", () => {
+  const line = new ClaimList();
+  const { loop } = new ManualClock();
+  const add = (rank: number) => {
+    const claim = new Claim(rootFrame(loop), "a test");
+    claim.value = rank;
+    line.insert(claim, (other) => (other.value as number) > rank);
+    return claim;
+  };
+  for (const rank of [2, 1, 2, 3, 1]) add(rank);
+  const first = add(0);
+  assertStrictEquals(line.head, first);
+  first.cancel(new CancelledError());
+
+  const ranks = [];
+  for (let c = line.shift(); c !== undefined; c = line.shift()) {
+    ranks.push(c.value);
+  }
+  assertEquals(ranks, [1, 1, 2, 2, 3]);
+});

@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import { CancelledError } from "../../_internal/errors.ts";
 import { rootFrame } from "../../_internal/frame.ts";
-import { Outcome, outcomeOf } from "../../_internal/outcome.ts";
+import { DoneCallback, Outcome, outcomeOf } from "../../_internal/outcome.ts";
 import { ScopeNode } from "../../_internal/scope_node.ts";
 import { withScopeOf } from "../../_internal/spawn.ts";
 import { ManualClock } from "./_manual_clock.ts";
@@ -160,4 +160,23 @@ Deno.test("outcomeOf() gives undefined for what is neither task nor future", () 
   for (const value of [undefined, null, 1, "x", {}, Promise.resolve()]) {
     assertEquals(outcomeOf(value), undefined);
   }
+});
+
+Deno.test("Outcome.unwatch() takes out a callback, which may be put elsewhere", async () => {
+  const { loop, outcome } = newOutcome();
+  const other = newOutcome().outcome;
+  const log: string[] = [];
+  const callback = new DoneCallback(loop, () => log.push("called"));
+  outcome.watch(callback);
+  outcome.unwatch(callback);
+  other.watch(callback);
+
+  outcome.resolve("value");
+  await null;
+  assertEquals(log, []);
+  other.resolve("value");
+  other.unwatch(callback);
+  await null;
+
+  assertEquals(log, ["called"]);
 });

@@ -1,5 +1,7 @@
 import "./as_completed.ts";
 import "./asyncgen.ts";
+import "./barrier.ts";
+import "./condition.ts";
 import "./context.ts";
 import "./context_vars.ts";
 import "./event.ts";

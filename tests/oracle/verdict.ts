@@ -18,6 +18,8 @@ import {
 const WANTED_CATEGORIES = [
   "as_completed",
   "asyncgen",
+  "barrier",
+  "condition",
   "context",
   "contextvars",
   "event",

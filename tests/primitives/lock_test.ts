@@ -21,6 +21,7 @@ import { createTask, type Task } from "@ilmek/async/task";
 import { TaskGroup } from "@ilmek/async/task-group";
 import { timeout, TimeoutError } from "@ilmek/async/timeout";
 import { runVirtual } from "@ilmek/async/virtual";
+import { currentFrame } from "../../_internal/frame.ts";
 import { takeMessages, testClean } from "../_leaks.ts";
 import { randomly } from "../_random.ts";
 
@@ -444,6 +445,42 @@ testClean(
     await gather([first, second]);
   },
 );
+
+testClean("a lock that nobody waits for does not watch its owner", async () => {
+  const { actor } = currentFrame();
+  const watching = () => {
+    let count = 0;
+    actor?.outcome.unsubscribe(() => ++count < 0);
+    return count;
+  };
+  const before = watching();
+  for (const lock of [new Lock(), new Lock()]) {
+    const permit = await lock.acquire();
+    const task = createTask(() => lock.run(() => {}));
+    await sleep(0);
+    assertEquals(watching(), before + 1);
+    permit.release();
+    assertEquals(watching(), before);
+    await task;
+  }
+});
+
+testClean("what a task has left running may hold a lock", async () => {
+  const lock = new Lock();
+  let straggling: Promise<void> | undefined;
+  const work = async () => {
+    await sleep(1);
+    await lock.run(() => sleep(2));
+  };
+  await gather([() => {
+    straggling = work();
+  }]);
+  await sleep(2);
+
+  assertEquals([lock.locked, lock.owner], [true, undefined]);
+  assertEquals(await lock.run(() => 1), 1);
+  await straggling;
+});
 
 testClean("Lock.acquireOp() gives a permit", async () => {
   const lock = new Lock();
