@@ -15,3 +15,8 @@ export function seededRandom(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+/** A key that nobody else has. */
+export function randomKey(): string {
+  return crypto.randomUUID();
+}

@@ -1,8 +1,11 @@
+import { isThenable, show } from "../_internal/check.ts";
 import { CancelledError } from "../_internal/errors.ts";
 import type { EventLoop } from "../_internal/event_loop.ts";
 import type { Frame } from "../_internal/frame.ts";
-import { isThenable, show } from "../_internal/check.ts";
+import { randomKey } from "../_internal/random.ts";
+import { ScopeNode } from "../_internal/scope_node.ts";
 import { listen } from "../_internal/signal.ts";
+import { withScopeOf } from "../_internal/spawn.ts";
 import {
   type Classify,
   type OutcomeClass,
@@ -11,46 +14,54 @@ import {
   type PolicyOutcome,
 } from "./policy.ts";
 
-/** What a call hands from one attempt to the next. */
-export interface PolicyCallState {
+/** What a call begins with, and hands on to its next attempt. */
+interface PolicyCallState {
   readonly attempt: number;
-  /** How many retries it runs within. */
-  readonly retryDepth: number;
   readonly lastError: unknown;
+  readonly idempotencyKey: string | undefined;
 }
 
-/** What every call begins with. */
-export const FIRST_ATTEMPT: PolicyCallState = {
+const FIRST: PolicyCallState = {
   attempt: 1,
-  retryDepth: 0,
   lastError: undefined,
+  idempotencyKey: undefined,
 };
 
 /**
  * One attempt on its way through the layers: what the work gets as its context.
  *
- * Its signal and its deadline are found when somebody asks.
+ * Its signal, its deadline and its key are found when somebody asks.
  */
-export class PolicyCall implements PolicyContext, PolicyCallState {
-  /** The frame of the caller, as far as layers outside have not changed it. */
+export class PolicyCall implements PolicyContext {
+  /** Where the work runs: layers take scope, loop and context from here. */
   readonly frame: Frame;
   readonly attempt: number;
-  readonly retryDepth: number;
+  /** What the attempt before has failed with. */
   readonly lastError: unknown;
-  #foreign: AbortSignal | undefined;
+  /** Where the first attempt ran. */
+  readonly #base: Frame;
+  readonly #foreign: AbortSignal | undefined;
+  #key: string | undefined;
   #controller: AbortController | undefined = undefined;
   #unlink: (() => void) | undefined = undefined;
 
   constructor(
+    base: Frame,
     frame: Frame,
     state: PolicyCallState,
-    foreign?: AbortSignal,
+    foreign: AbortSignal | undefined,
   ) {
+    this.#base = base;
     this.frame = frame;
     this.attempt = state.attempt;
-    this.retryDepth = state.retryDepth;
     this.lastError = state.lastError;
+    this.#key = state.idempotencyKey;
     this.#foreign = foreign;
+  }
+
+  /** The first attempt of a caller. */
+  static first(frame: Frame): PolicyCall {
+    return new PolicyCall(frame, frame, FIRST, undefined);
   }
 
   get signal(): AbortSignal {
@@ -58,9 +69,7 @@ export class PolicyCall implements PolicyContext, PolicyCallState {
     const controller = this.#controller = new AbortController();
     const parent = this.#foreign ?? this.frame.scope.live().signal;
     if (parent.aborted) controller.abort(parent.reason);
-    else {
-      this.#unlink = listen(parent, (reason) => controller.abort(reason));
-    }
+    else this.#unlink = listen(parent, (reason) => controller.abort(reason));
     return controller.signal;
   }
 
@@ -75,52 +84,111 @@ export class PolicyCall implements PolicyContext, PolicyCallState {
     return Math.max(0, deadline - this.frame.loop.time());
   }
 
-  /** The same attempt in another frame, or under another policy's signal. */
-  within(frame: Frame, foreign?: AbortSignal): PolicyCall {
-    return new PolicyCall(frame, this, foreign ?? this.#foreign);
+  /** The same for all attempts, so that a server can tell them from new calls. */
+  get idempotencyKey(): string {
+    return this.#key ??= randomKey();
   }
 
-  /** A new attempt under the same caller. */
-  again(state: PolicyCallState): PolicyCall {
-    return new PolicyCall(this.frame, state, this.#foreign);
+  /** How many retries this attempt is one of: its own, and those around it. */
+  get retryDepth(): number {
+    return retryDepthOf(this.frame.scope);
+  }
+
+  /** The same attempt in another frame, or under another policy's signal. */
+  within(frame: Frame, foreign?: AbortSignal): PolicyCall {
+    const signal = foreign ?? this.#foreign;
+    return new PolicyCall(frame, frame, this.#state(this.attempt), signal);
+  }
+
+  /** Another piece of work for the same caller. */
+  fresh(): PolicyCall {
+    const state = this.#state(this.attempt);
+    return new PolicyCall(this.#base, this.#base, state, this.#foreign);
   }
 
   /**
-   * The attempt is over. Its signal fires if that left nothing behind that may
-   * still be read, such as the body of a response.
+   * The next attempt after one that has failed. It runs in a scope of its own, by
+   * which retries inside know that they are in one.
+   */
+  again(lastError: unknown): PolicyCall {
+    const base = this.#base;
+    const attempt = this.attempt + 1;
+    const scope = openRetryScope(base, `attempt ${attempt}`);
+    const state = { ...this.#state(attempt), lastError };
+    return new PolicyCall(
+      base,
+      withScopeOf(base, scope),
+      state,
+      this.#foreign,
+    );
+  }
+
+  /**
+   * The attempt is over. Its signal fires unless it has given something that may
+   * still be read, such as a response with its body.
    */
   end(ok: boolean): void {
+    if (this.frame !== this.#base) this.frame.scope.exit();
     if (this.#controller === undefined) return;
     this.#unlink?.();
     this.#unlink = undefined;
-    if (!ok) {
-      this.#controller.abort(
-        new DOMException("The attempt is over", "AbortError"),
-      );
-    }
+    if (ok) return;
+    this.#controller.abort(
+      new DOMException("The attempt is over", "AbortError"),
+    );
   }
 
   /** Whether an error means that the caller was cancelled. */
   isOwnCancellation(error: unknown): boolean {
     const { struck } = this.frame.scope.live();
-    const foreign = this.#foreign;
-    if (struck === undefined && foreign?.aborted !== true) return false;
+    const foreign = this.#foreign?.aborted === true ? this.#foreign : undefined;
+    if (struck === undefined && foreign === undefined) return false;
     const isStop = (it: unknown) =>
-      it === struck || (foreign?.aborted === true && it === foreign.reason);
+      it === struck || (foreign !== undefined && it === foreign.reason);
     if (isStop(error)) return true;
     if (!(error instanceof Error)) return false;
     return error.name === "AbortError" || isStop(error.cause);
   }
 
-  /** What an outcome says of the work; see `Classify`. */
-  classify(outcome: PolicyOutcome, classify?: Classify): OutcomeClass {
+  /**
+   * What an outcome says of the work; see `Classify`. Refusals by policies inside
+   * are no failures of the work, but a policy that can wait may treat them so.
+   */
+  classify(
+    outcome: PolicyOutcome,
+    classify?: Classify,
+    refusals: OutcomeClass = "ignore",
+  ): OutcomeClass {
     if (!outcome.ok && this.isOwnCancellation(outcome.error)) return "ignore";
     if (classify !== undefined) {
       const told = askClassify(this, outcome, classify);
       if (told !== undefined) return told;
     }
-    return outcome.ok ? "success" : classOfError(outcome.error);
+    if (outcome.ok) return "success";
+    return classOfError(outcome.error, refusals);
   }
+
+  #state(attempt: number): PolicyCallState {
+    const { lastError } = this;
+    return { attempt, lastError, idempotencyKey: this.#key };
+  }
+}
+
+const retryDepths = new WeakMap<ScopeNode, number>();
+
+/** How many retries a scope is in. */
+function retryDepthOf(scope: ScopeNode): number {
+  for (let s: ScopeNode | undefined = scope; s !== undefined; s = s.parent) {
+    const depth = retryDepths.get(s);
+    if (depth !== undefined) return depth;
+  }
+  return 0;
+}
+
+function openRetryScope({ loop, scope }: Frame, name: string): ScopeNode {
+  const node = new ScopeNode(loop, scope, { name });
+  retryDepths.set(node, retryDepthOf(scope) + 1);
+  return node;
 }
 
 /** Calls a hook of a policy; what it throws must not break the call. */
@@ -166,8 +234,8 @@ function askClassify(
   return undefined;
 }
 
-function classOfError(error: unknown): OutcomeClass {
-  if (error instanceof PolicyError && error.rejected) return "ignore";
+function classOfError(error: unknown, refusals: OutcomeClass): OutcomeClass {
+  if (error instanceof PolicyError && error.rejected) return refusals;
   if (error instanceof CancelledError && error.kind !== "deadline") {
     return "ignore";
   }

@@ -1,11 +1,11 @@
 import { cancellationOf } from "../_internal/cancellation.ts";
 import { checkFunction } from "../_internal/check.ts";
-import { currentFrame, type Frame } from "../_internal/frame.ts";
+import { currentFrame, type Frame, runIn } from "../_internal/frame.ts";
 import { openScope } from "../_internal/open_scope.ts";
 import { refusal } from "../_internal/refuse.ts";
 import { ScopeNode } from "../_internal/scope_node.ts";
 import { listen } from "../_internal/signal.ts";
-import { FIRST_ATTEMPT, PolicyCall } from "./_call.ts";
+import { PolicyCall } from "./_call.ts";
 import type { PolicyOutcome, PolicyRunOptions } from "./policy.ts";
 
 /** The work at the end of all layers. */
@@ -132,7 +132,7 @@ export function runStep<T>(
   const refused = refusal(frame, "run a policy", signal);
   if (refused !== undefined) return refused;
   if (signal !== undefined) return runLinked(frame, signal, step, work);
-  return step(new PolicyCall(frame, FIRST_ATTEMPT), work) as Promise<T>;
+  return step(PolicyCall.first(frame), work) as Promise<T>;
 }
 
 /** The signal cancels the work by a scope of its own, and tells its reason. */
@@ -146,7 +146,7 @@ async function runLinked<T>(
   const unlisten = listen(signal, (cause) => {
     node.cancel(cancellationOf(node, undefined, { kind: "signal", cause }));
   });
-  const begin = () => step(new PolicyCall(currentFrame(), FIRST_ATTEMPT), work);
+  const begin = () => step(PolicyCall.first(currentFrame()), work);
   try {
     return await openScope(frame, node, begin, undefined);
   } catch (error) {
@@ -183,7 +183,10 @@ async function drive<T>(
         const state = (guards[depth] as GuardLayer).enter(call);
         states[depth] = state instanceof Promise ? await state : state;
       }
-      outcome = { ok: true, value: await next(call, work) };
+      const value = call.frame === first.frame
+        ? next(call, work)
+        : runIn(call.frame, () => next(call, work));
+      outcome = { ok: true, value: await value };
     } catch (error) {
       outcome = { ok: false, error };
     }

@@ -46,8 +46,6 @@ export function logging(
 export function againUntil(max: number): GuardLayer["exit"] {
   return (call: PolicyCall, _state, outcome) => {
     if (outcome.ok || call.attempt >= max) return undefined;
-    const { error: lastError } = outcome;
-    const attempt = call.attempt + 1;
-    return call.again({ attempt, retryDepth: 0, lastError });
+    return call.again(outcome.error);
   };
 }

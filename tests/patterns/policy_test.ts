@@ -16,11 +16,11 @@ import { sleep } from "@ilmek/async/sleep";
 import { createTask } from "@ilmek/async/task";
 import { timeout } from "@ilmek/async/timeout";
 import { currentFrame } from "../../_internal/frame.ts";
-import { callHook, FIRST_ATTEMPT, PolicyCall } from "../../patterns/_call.ts";
+import { callHook, PolicyCall } from "../../patterns/_call.ts";
 import { takeMessages, testClean } from "../_leaks.ts";
 import { againUntil, logging, policyOf } from "./_policies.ts";
 
-const callHere = () => new PolicyCall(currentFrame(), FIRST_ATTEMPT);
+const callHere = () => PolicyCall.first(currentFrame());
 const classHere = (error: unknown) => callHere().classify({ ok: false, error });
 
 testClean("PolicyError tells the policy, and that the work never began", () => {
