@@ -14,18 +14,36 @@ import {
   type PolicyOutcome,
 } from "./policy.ts";
 
-/** What a call begins with, and hands on to its next attempt. */
+/** What a call begins with, and hands on to the next. */
 interface PolicyCallState {
   readonly attempt: number;
+  readonly hedge: number;
   readonly lastError: unknown;
   readonly idempotencyKey: string | undefined;
+  readonly lingering: Promise<void> | undefined;
+  readonly parent: PolicyCall | undefined;
+  readonly foreign: AbortSignal | undefined;
+}
+
+/** What a layer changes for the layers inside. */
+export interface PolicyCallWithin {
+  /** The signal of a policy that knows nothing of scopes. */
+  readonly signal?: AbortSignal;
+  /** Which of several that do the same work it is. */
+  readonly hedge?: number;
 }
 
 const FIRST: PolicyCallState = {
   attempt: 1,
+  hedge: 0,
   lastError: undefined,
   idempotencyKey: undefined,
+  lingering: undefined,
+  parent: undefined,
+  foreign: undefined,
 };
+
+const ignore = (): void => {};
 
 /**
  * One attempt on its way through the layers: what the work gets as its context.
@@ -36,32 +54,34 @@ export class PolicyCall implements PolicyContext {
   /** Where the work runs: layers take scope, loop and context from here. */
   readonly frame: Frame;
   readonly attempt: number;
+  /** Which of several that do the same work this is. */
+  readonly hedge: number;
   /** What the attempt before has failed with. */
   readonly lastError: unknown;
   /** Where the first attempt ran. */
   readonly #base: Frame;
+  readonly #parent: PolicyCall | undefined;
   readonly #foreign: AbortSignal | undefined;
   #key: string | undefined;
+  #lingering: Promise<void> | undefined;
   #controller: AbortController | undefined = undefined;
   #unlink: (() => void) | undefined = undefined;
 
-  constructor(
-    base: Frame,
-    frame: Frame,
-    state: PolicyCallState,
-    foreign: AbortSignal | undefined,
-  ) {
+  constructor(base: Frame, frame: Frame, state: PolicyCallState) {
     this.#base = base;
     this.frame = frame;
     this.attempt = state.attempt;
+    this.hedge = state.hedge;
     this.lastError = state.lastError;
     this.#key = state.idempotencyKey;
-    this.#foreign = foreign;
+    this.#lingering = state.lingering;
+    this.#parent = state.parent;
+    this.#foreign = state.foreign;
   }
 
   /** The first attempt of a caller. */
   static first(frame: Frame): PolicyCall {
-    return new PolicyCall(frame, frame, FIRST, undefined);
+    return new PolicyCall(frame, frame, FIRST);
   }
 
   get signal(): AbortSignal {
@@ -94,16 +114,42 @@ export class PolicyCall implements PolicyContext {
     return retryDepthOf(this.frame.scope);
   }
 
-  /** The same attempt in another frame, or under another policy's signal. */
-  within(frame: Frame, foreign?: AbortSignal): PolicyCall {
-    const signal = foreign ?? this.#foreign;
-    return new PolicyCall(frame, frame, this.#state(this.attempt), signal);
+  /**
+   * Settles when work has ended that goes on although the call has: what a
+   * timeout has left behind, or a hedge. `undefined` if there is none. Whoever
+   * counts what is under way counts it until then.
+   */
+  get lingering(): Promise<void> | undefined {
+    return this.#lingering;
   }
 
-  /** Another piece of work for the same caller. */
-  fresh(): PolicyCall {
-    const state = this.#state(this.attempt);
-    return new PolicyCall(this.#base, this.#base, state, this.#foreign);
+  /** Says that work goes on although the call has ended. */
+  linger(work: Promise<unknown>): void {
+    const ended = work.then(ignore, ignore);
+    // deno-lint-ignore no-this-alias
+    let call: PolicyCall | undefined = this;
+    for (; call !== undefined; call = call.#parent) {
+      const before = call.#lingering;
+      call.#lingering = before === undefined ? ended : before.then(() => ended);
+    }
+  }
+
+  /** The same attempt as layers inside see it, in another frame. */
+  within(frame: Frame, changes: PolicyCallWithin = {}): PolicyCall {
+    const { hedge = this.hedge, signal = this.#foreign } = changes;
+    return new PolicyCall(frame, frame, {
+      ...this.#state(),
+      hedge,
+      lingering: undefined,
+      parent: this,
+      foreign: signal,
+    });
+  }
+
+  /** Another piece of work for the same caller, after something has failed. */
+  fresh(lastError: unknown): PolicyCall {
+    const state = { ...this.#state(), lastError };
+    return new PolicyCall(this.#base, this.#base, state);
   }
 
   /**
@@ -114,13 +160,8 @@ export class PolicyCall implements PolicyContext {
     const base = this.#base;
     const attempt = this.attempt + 1;
     const scope = openRetryScope(base, `attempt ${attempt}`);
-    const state = { ...this.#state(attempt), lastError };
-    return new PolicyCall(
-      base,
-      withScopeOf(base, scope),
-      state,
-      this.#foreign,
-    );
+    const state = { ...this.#state(), attempt, lastError };
+    return new PolicyCall(base, withScopeOf(base, scope), state);
   }
 
   /**
@@ -168,9 +209,16 @@ export class PolicyCall implements PolicyContext {
     return classOfError(outcome.error, refusals);
   }
 
-  #state(attempt: number): PolicyCallState {
-    const { lastError } = this;
-    return { attempt, lastError, idempotencyKey: this.#key };
+  #state(): PolicyCallState {
+    return {
+      attempt: this.attempt,
+      hedge: this.hedge,
+      lastError: this.lastError,
+      idempotencyKey: this.#key,
+      lingering: this.#lingering,
+      parent: this.#parent,
+      foreign: this.#foreign,
+    };
   }
 }
 

@@ -69,10 +69,10 @@ export interface LayerFacts {
   readonly name: string;
   /** How it is set, in a few words: `"at most 3 attempts"`. */
   readonly text: string;
+  /** The limit of time that it sets, if it sets one. */
+  readonly limitMs?: number;
   /** The worst case of a call through this layer, given that of those inside. */
   worst?(inner: WorstCase): WorstCase;
-  /** What it runs besides the layers inside, a line each. */
-  readonly parts?: readonly string[];
 }
 
 /** What each policy of this package is made of. */
