@@ -17,6 +17,11 @@ export interface StdDeadline {
   deadline<T>(promise: Promise<T>, ms: number): Promise<T>;
 }
 
+/** The part of `@std/async/retry` that benchmarks use. */
+export interface StdRetry {
+  retry<T>(fn: () => Promise<T>): Promise<T>;
+}
+
 /** The part of `@std/async/unstable-channel` that benchmarks use. */
 export interface StdChannel {
   Channel: new <T>(options: { capacity: number }) => {
@@ -39,11 +44,12 @@ export interface StdTextLineStream {
 }
 
 type StdPath =
-  | "delay"
+  | "@std/streams/text-line-stream"
   | "deadline"
+  | "delay"
+  | "retry"
   | "unstable-channel"
-  | "unstable-semaphore"
-  | "@std/streams/text-line-stream";
+  | "unstable-semaphore";
 
 let isNoted = false;
 const modules = new Map<StdPath, Promise<unknown>>();

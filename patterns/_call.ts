@@ -53,30 +53,17 @@ const ignore = (): void => {};
 export class PolicyCall implements PolicyContext {
   /** Where the work runs: layers take scope, loop and context from here. */
   readonly frame: Frame;
-  readonly attempt: number;
-  /** Which of several that do the same work this is. */
-  readonly hedge: number;
-  /** What the attempt before has failed with. */
-  readonly lastError: unknown;
   /** Where the first attempt ran. */
   readonly #base: Frame;
-  readonly #parent: PolicyCall | undefined;
-  readonly #foreign: AbortSignal | undefined;
-  #key: string | undefined;
-  #lingering: Promise<void> | undefined;
-  #controller: AbortController | undefined = undefined;
-  #unlink: (() => void) | undefined = undefined;
+  /** What most calls have in common, so that one of them is cheap to make. */
+  readonly #state: PolicyCallState;
+  /** What comes into being when somebody asks. */
+  #rare: Rare | undefined = undefined;
 
   constructor(base: Frame, frame: Frame, state: PolicyCallState) {
     this.#base = base;
     this.frame = frame;
-    this.attempt = state.attempt;
-    this.hedge = state.hedge;
-    this.lastError = state.lastError;
-    this.#key = state.idempotencyKey;
-    this.#lingering = state.lingering;
-    this.#parent = state.parent;
-    this.#foreign = state.foreign;
+    this.#state = state;
   }
 
   /** The first attempt of a caller. */
@@ -84,12 +71,27 @@ export class PolicyCall implements PolicyContext {
     return new PolicyCall(frame, frame, FIRST);
   }
 
+  get attempt(): number {
+    return this.#state.attempt;
+  }
+
+  /** Which of several that do the same work this is. */
+  get hedge(): number {
+    return this.#state.hedge;
+  }
+
+  /** What the attempt before has failed with. */
+  get lastError(): unknown {
+    return this.#state.lastError;
+  }
+
   get signal(): AbortSignal {
-    if (this.#controller !== undefined) return this.#controller.signal;
-    const controller = this.#controller = new AbortController();
-    const parent = this.#foreign ?? this.frame.scope.live().signal;
+    const rare = this.#rarely();
+    if (rare.controller !== undefined) return rare.controller.signal;
+    const controller = rare.controller = new AbortController();
+    const parent = this.#state.foreign ?? this.frame.scope.live().signal;
     if (parent.aborted) controller.abort(parent.reason);
-    else this.#unlink = listen(parent, (reason) => controller.abort(reason));
+    else rare.unlink = listen(parent, (reason) => controller.abort(reason));
     return controller.signal;
   }
 
@@ -106,7 +108,7 @@ export class PolicyCall implements PolicyContext {
 
   /** The same for all attempts, so that a server can tell them from new calls. */
   get idempotencyKey(): string {
-    return this.#key ??= randomKey();
+    return this.#state.idempotencyKey ?? (this.#rarely().key ??= randomKey());
   }
 
   /** How many retries this attempt is one of: its own, and those around it. */
@@ -120,7 +122,7 @@ export class PolicyCall implements PolicyContext {
    * counts what is under way counts it until then.
    */
   get lingering(): Promise<void> | undefined {
-    return this.#lingering;
+    return this.#rare?.lingering ?? this.#state.lingering;
   }
 
   /** Says that work goes on although the call has ended. */
@@ -128,27 +130,30 @@ export class PolicyCall implements PolicyContext {
     const ended = work.then(ignore, ignore);
     // deno-lint-ignore no-this-alias
     let call: PolicyCall | undefined = this;
-    for (; call !== undefined; call = call.#parent) {
-      const before = call.#lingering;
-      call.#lingering = before === undefined ? ended : before.then(() => ended);
+    for (; call !== undefined; call = call.#state.parent) {
+      const before = call.lingering;
+      call.#rarely().lingering = before === undefined
+        ? ended
+        : before.then(() => ended);
     }
   }
 
   /** The same attempt as layers inside see it, in another frame. */
   within(frame: Frame, changes: PolicyCallWithin = {}): PolicyCall {
-    const { hedge = this.hedge, signal = this.#foreign } = changes;
+    const { hedge = this.hedge, signal: foreign = this.#state.foreign } =
+      changes;
     return new PolicyCall(frame, frame, {
-      ...this.#state(),
+      ...this.#kept(),
       hedge,
+      foreign,
       lingering: undefined,
       parent: this,
-      foreign: signal,
     });
   }
 
   /** Another piece of work for the same caller, after something has failed. */
   fresh(lastError: unknown): PolicyCall {
-    const state = { ...this.#state(), lastError };
+    const state = { ...this.#kept(), lastError };
     return new PolicyCall(this.#base, this.#base, state);
   }
 
@@ -160,7 +165,7 @@ export class PolicyCall implements PolicyContext {
     const base = this.#base;
     const attempt = this.attempt + 1;
     const scope = openRetryScope(base, `attempt ${attempt}`);
-    const state = { ...this.#state(), attempt, lastError };
+    const state = { ...this.#kept(), attempt, lastError };
     return new PolicyCall(base, withScopeOf(base, scope), state);
   }
 
@@ -170,11 +175,12 @@ export class PolicyCall implements PolicyContext {
    */
   end(ok: boolean): void {
     if (this.frame !== this.#base) this.frame.scope.exit();
-    if (this.#controller === undefined) return;
-    this.#unlink?.();
-    this.#unlink = undefined;
+    if (this.#rare?.controller === undefined) return;
+    const { controller, unlink } = this.#rare;
+    unlink?.();
+    this.#rare.unlink = undefined;
     if (ok) return;
-    this.#controller.abort(
+    controller.abort(
       new DOMException("The attempt is over", "AbortError"),
     );
   }
@@ -182,7 +188,8 @@ export class PolicyCall implements PolicyContext {
   /** Whether an error means that the caller was cancelled. */
   isOwnCancellation(error: unknown): boolean {
     const { struck } = this.frame.scope.live();
-    const foreign = this.#foreign?.aborted === true ? this.#foreign : undefined;
+    const { foreign: signal } = this.#state;
+    const foreign = signal?.aborted === true ? signal : undefined;
     if (struck === undefined && foreign === undefined) return false;
     const isStop = (it: unknown) =>
       it === struck || (foreign !== undefined && it === foreign.reason);
@@ -209,17 +216,24 @@ export class PolicyCall implements PolicyContext {
     return classOfError(outcome.error, refusals);
   }
 
-  #state(): PolicyCallState {
-    return {
-      attempt: this.attempt,
-      hedge: this.hedge,
-      lastError: this.lastError,
-      idempotencyKey: this.#key,
-      lingering: this.#lingering,
-      parent: this.#parent,
-      foreign: this.#foreign,
-    };
+  /** What the next call takes over. */
+  #kept(): PolicyCallState {
+    const { lingering } = this;
+    const idempotencyKey = this.#state.idempotencyKey ?? this.#rare?.key;
+    return { ...this.#state, idempotencyKey, lingering };
   }
+
+  #rarely(): Rare {
+    return this.#rare ??= new Rare();
+  }
+}
+
+/** What most calls never need. */
+class Rare {
+  controller: AbortController | undefined = undefined;
+  unlink: (() => void) | undefined = undefined;
+  key: string | undefined = undefined;
+  lingering: Promise<void> | undefined = undefined;
 }
 
 const retryDepths = new WeakMap<ScopeNode, number>();

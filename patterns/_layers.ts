@@ -159,7 +159,49 @@ async function runLinked<T>(
 
 function guarded(guards: readonly GuardLayer[], next: Step): Step {
   if (guards.length === 0) return next;
+  const [first] = guards;
+  if (first !== undefined && guards.length === 1) {
+    return (call, work) => driveOne(first, next, call, work);
+  }
   return (call, work) => drive(guards, next, call, work);
+}
+
+/** What {@linkcode drive} does, for a single guard: most policies stand alone. */
+async function driveOne<T>(
+  guard: GuardLayer,
+  next: Step,
+  first: PolicyCall,
+  work: Work<T>,
+): Promise<T> {
+  const entered = guard.enter(first);
+  const state = entered instanceof Promise ? await entered : entered;
+  let call = first;
+  for (;;) {
+    let outcome: PolicyOutcome<T>;
+    try {
+      const value = call.frame === first.frame
+        ? next(call, work)
+        : runIn(call.frame, () => next(call, work));
+      outcome = { ok: true, value: await value };
+    } catch (error) {
+      outcome = { ok: false, error };
+    }
+    try {
+      const asked = guard.exit(call, state, outcome);
+      const verdict = asked instanceof Promise ? await asked : asked;
+      if (verdict instanceof PolicyCall) {
+        call.end(false);
+        call = verdict;
+        continue;
+      }
+      if (verdict !== undefined) outcome = verdict as PolicyOutcome<T>;
+    } catch (error) {
+      outcome = { ok: false, error };
+    }
+    call.end(outcome.ok);
+    if (outcome.ok) return outcome.value;
+    throw outcome.error;
+  }
 }
 
 /**

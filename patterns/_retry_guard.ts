@@ -29,6 +29,8 @@ export interface RetrySettings extends RetryOptions {
 /** By how much a hint of the server is exceeded at most, to spread callers. */
 const HINT_SPREAD = 0.1;
 
+const NONE: RetryAttempt[] = [];
+
 /** One call, over all of its attempts. */
 class RetryRun {
   readonly startedAt: number;
@@ -36,7 +38,7 @@ class RetryRun {
   count = 1;
   /** Whether this attempt was paid for out of the budget. */
   paid = false;
-  readonly attempts: RetryAttempt[] = [];
+  attempts: RetryAttempt[] = NONE;
   step: ScheduleStep | undefined = undefined;
 
   constructor(now: number) {
@@ -126,6 +128,7 @@ export class RetryGuard implements GuardLayer<RetryRun> {
     const now = call.frame.loop.time();
     const delay = this.#delayAfter(call, run, outcome, now);
     const waits = typeof delay === "number";
+    if (run.attempts === NONE) run.attempts = [];
     run.attempts.push({
       error: outcome.ok ? undefined : outcome.error,
       value: outcome.ok ? outcome.value : undefined,

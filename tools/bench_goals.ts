@@ -46,6 +46,7 @@ const LOCK = "./primitives/lock_bench.ts";
 const ASYNC_ITER = "./primitives/async_iter_bench.ts";
 
 const THREADS = "./io/thread_pool_bench.ts";
+const RETRY = "./patterns/retry_bench.ts";
 
 const LINES = "./io/lines_bench.ts";
 const EXIT_STACK = "./primitives/exit_stack_bench.ts";
@@ -122,6 +123,20 @@ const ROWS: readonly Row[] = [
     module: TIMEOUT,
     question: "quickCall",
     goals: { limit: 1, peers: { "@std/async": 0.5, "p-timeout": 0.3 } },
+  },
+  {
+    name: "retry, first try succeeds",
+    unit: "ns",
+    module: RETRY,
+    question: "firstTry",
+    goals: { limit: 2.5, peers: { "@std/async": 1.1, cockatiel: 0.7 } },
+  },
+  {
+    name: "a Retry that is kept",
+    unit: "ns",
+    module: RETRY,
+    question: "policy",
+    goals: { limit: 2.5, peers: { cockatiel: 0.7 } },
   },
   {
     name: "10k sleeps, cancel all",
