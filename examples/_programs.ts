@@ -14,6 +14,7 @@ import * as asyncIterators from "./09_async_iterators.ts";
 import * as rateLimiting from "./10_rate_limiting.ts";
 import * as workerPool from "./12_worker_pool.ts";
 import * as semaphore from "./13_semaphore.ts";
+import * as errorHandling from "./14_error_handling.ts";
 
 /** What a program runs on. */
 export interface Stage {
@@ -115,6 +116,13 @@ export const PROGRAMS: readonly Program[] = [
     async ({ main }, { virtual, random = Math.random }) => {
       await virtual.run(() => main({ random }));
     },
+  ),
+  define(
+    "14_error_handling.ts",
+    "Async Exception Handling",
+    errorHandling,
+    ({ main }, { virtual, random = Math.random }) =>
+      virtual.run(() => main({ random })),
   ),
 ];
 

@@ -39,6 +39,29 @@ export function typeText(value: object): string {
   return `<class '${name === "Coroutine" ? "coroutine" : name}'>`;
 }
 
+const FRAME_REGEXP = /^\s*at (?:async )?([\w.]+) \((.+):(\d+):\d+\)$/;
+
+/**
+ * What Python's `traceback.format_exc()` gives: the way of an error, from the
+ * function that caught it down to the one that has thrown it.
+ */
+export function formatExc(error: unknown, caughtIn: { name: string }): string {
+  if (!(error instanceof Error)) return repr(error);
+  const frames: string[] = [];
+  for (const line of error.stack?.split("\n") ?? []) {
+    const [, name = "", url = "", row] = FRAME_REGEXP.exec(line) ?? [];
+    if (name === "" || url.startsWith("ext:")) continue;
+    const file = url.split("/").at(-1);
+    frames.unshift(`  File "${file}", line ${row}, in ${name}`);
+    if (name === caughtIn.name) break;
+  }
+  return [
+    "Traceback (most recent call last):",
+    ...frames,
+    `${error.name}: ${error.message}`,
+  ].join("\n");
+}
+
 function list(items: readonly unknown[]): string {
   return items.map(repr).join(", ");
 }

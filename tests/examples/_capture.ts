@@ -23,7 +23,9 @@ export async function capture(
   const lines: Line[] = [];
   const { log, error, warn } = console;
   const record = (stream: Line["stream"]) => (...args: unknown[]) => {
-    lines.push({ t: virtual.now / 1000, stream, text: args.join(" ") });
+    const t = virtual.now / 1000;
+    const [first = "", ...more] = linesOf(args.join(" "));
+    for (const text of [first, ...more]) lines.push({ t, stream, text });
   };
   console.log = record("out");
   console.error = console.warn = record("err");
@@ -33,4 +35,10 @@ export async function capture(
     Object.assign(console, { log, error, warn });
   }
   return { lines, total: virtual.now / 1000 };
+}
+
+/** The lines of a text: blank ones mean nothing, but above a heading. */
+function linesOf(text: string): string[] {
+  if (/^\n?[^\n]*$/.test(text)) return [text];
+  return text.split("\n").filter((line) => line !== "");
 }

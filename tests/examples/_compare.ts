@@ -6,7 +6,7 @@ const NUMBER_TOLERANCE = 0.005;
 
 const HEADING_REGEXP = /^(\n?)=== (.+) ===$/;
 const PLACEHOLDER_REGEXP =
-  /<clock>|<loop_time>|<base>|<loop type>|<culprit>|~\d+\.\d+/;
+  /<clock>|<loop_time>|<base>|<loop type>|<culprit>|<place>|~\d+\.\d+/;
 
 /** How strictly a program is compared. */
 export interface CompareOptions {
@@ -37,9 +37,10 @@ export function compare(
   options: CompareOptions = {},
 ): string[] {
   const { untimed = [], tolerance: usual = 0.0005 } = options;
-  const parts = split(lines);
-  const names = parts.map(({ name }) => name ?? "(main)");
   const wanted = sections.map(({ name }) => name);
+  const inner = sections.flatMap(({ events }) => events.map((it) => it.text));
+  const parts = split(lines, inner);
+  const names = parts.map(({ name }) => name ?? "(main)");
   if (names.join() !== wanted.join()) {
     return [`sections: "${names.join()}" instead of "${wanted.join()}"`];
   }
@@ -75,10 +76,14 @@ interface LineRules {
   readonly total: boolean;
 }
 
-function split(lines: readonly Line[]): Part[] {
+/** Splits at headings, but for those that stand inside of a section. */
+function split(lines: readonly Line[], inner: readonly string[]): Part[] {
   const parts: (Part & { lines: Line[] })[] = [];
-  for (const line of lines) {
-    const heading = HEADING_REGEXP.exec(line.text);
+  for (const printed of lines) {
+    const text = printed.text.trimStart();
+    const isInner = HEADING_REGEXP.test(text) && inner.includes(text);
+    const line = isInner ? { ...printed, text } : printed;
+    const heading = isInner ? null : HEADING_REGEXP.exec(line.text);
     if (heading !== null) {
       const [, blank = "", name = ""] = heading;
       parts.push({ name, isApart: blank !== "", t: line.t, lines: [] });
@@ -185,6 +190,7 @@ export function matches(
   }
   if (mark === "<base>") return /^http:\/\/127\.0\.0\.1:\d+$/.test(value);
   if (mark === "<loop type>") return /^<class '\w+'>$/.test(value);
+  if (mark === "<place>") return /^"\w+\.ts", line \d+$/.test(value);
   if (mark === "<culprit>") return /"slow_task"/.test(value);
   return /^\d+\.\d+$/.test(value) &&
     Math.abs(Number(value) - Number(mark.slice(1))) <= NUMBER_TOLERANCE;

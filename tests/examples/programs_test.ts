@@ -20,6 +20,7 @@ for (const program of PROGRAMS) {
     assertEquals(code, 0);
     const number = numberOf(program);
     if (DRAWN.includes(number)) assertMatch(out, /tamamlandı.*\n$/);
+    else if (number === 14) assertMatch(out, /İşlem hatası!\n$/);
     else if (TRACED.includes(program)) {
       assertEquals(problemsOf(number, out), []);
     } else assert(out.length > 0);

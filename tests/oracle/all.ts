@@ -13,6 +13,7 @@ import "./queue.ts";
 import "./seed.ts";
 import "./seed_pool.ts";
 import "./semaphore.ts";
+import "./seed_errors.ts";
 import "./shield.ts";
 import "./task.ts";
 import "./task_group.ts";
