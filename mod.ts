@@ -23,6 +23,7 @@ export * from "./io/write_file_atomic.ts";
 export * from "./patterns/batcher.ts";
 export * from "./patterns/circuit_breaker.ts";
 export * from "./patterns/chaos.ts";
+export * from "./patterns/circuit_breaker.ts";
 export * from "./patterns/compose.ts";
 export * from "./patterns/explain.ts";
 export * from "./patterns/fallback.ts";
