@@ -140,14 +140,15 @@ export class PolicyCall implements PolicyContext {
 
   /** The same attempt as layers inside see it, in another frame. */
   within(frame: Frame, changes: PolicyCallWithin = {}): PolicyCall {
-    const { hedge = this.hedge, signal: foreign = this.#state.foreign } =
-      changes;
+    const state = this.#state;
     return new PolicyCall(frame, frame, {
-      ...this.#kept(),
-      hedge,
-      foreign,
+      attempt: state.attempt,
+      hedge: changes.hedge ?? state.hedge,
+      lastError: state.lastError,
+      idempotencyKey: state.idempotencyKey ?? this.#rare?.key,
       lingering: undefined,
       parent: this,
+      foreign: changes.signal ?? state.foreign,
     });
   }
 
@@ -192,7 +193,8 @@ export class PolicyCall implements PolicyContext {
     const foreign = signal?.aborted === true ? signal : undefined;
     if (struck === undefined && foreign === undefined) return false;
     const isStop = (it: unknown) =>
-      it === struck || (foreign !== undefined && it === foreign.reason);
+      (struck !== undefined && isCancelledBy(this.frame.scope, it)) ||
+      (foreign !== undefined && it === foreign.reason);
     if (isStop(error)) return true;
     if (!(error instanceof Error)) return false;
     return error.name === "AbortError" || isStop(error.cause);
@@ -234,6 +236,18 @@ class Rare {
   unlink: (() => void) | undefined = undefined;
   key: string | undefined = undefined;
   lingering: Promise<void> | undefined = undefined;
+}
+
+/**
+ * Whether an error is the cancellation of a scope or of one above: when several of
+ * them are cancelled in one step, the work may have got that of any.
+ */
+function isCancelledBy(scope: ScopeNode, error: unknown): boolean {
+  if (!(error instanceof CancelledError)) return false;
+  for (let s: ScopeNode | undefined = scope; s !== undefined; s = s.parent) {
+    if (s.cancelledBy === error || s.struck === error) return true;
+  }
+  return false;
 }
 
 const retryDepths = new WeakMap<ScopeNode, number>();

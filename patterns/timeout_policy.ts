@@ -211,7 +211,7 @@ class TimeoutLayer implements WrapLayer {
   readonly ms: number;
   readonly #label: string | undefined;
   /** How long to wait for work that was cancelled. */
-  readonly #graceMs: number;
+  readonly graceMs: number;
   readonly #needsMs: number;
   readonly #options: TimeoutPolicyOptions;
   #calls = 0;
@@ -232,7 +232,7 @@ class TimeoutLayer implements WrapLayer {
     this.#label = options.name;
     this.ms = toMs(ms, doing);
     const grace = toMs(graceMs, doing, "graceMs");
-    this.#graceMs = mode === "detach" ? 0 : grace;
+    this.graceMs = mode === "detach" ? 0 : grace;
     this.#needsMs = toMs(options.needsMs ?? 0, doing, "needsMs");
     this.#options = options;
   }
@@ -246,14 +246,14 @@ class TimeoutLayer implements WrapLayer {
   }
 
   facts(): LayerFacts {
-    const grace = this.#graceMs > 0 ? `, ${this.#graceMs} ms of grace` : "";
+    const grace = this.graceMs > 0 ? `, ${this.graceMs} ms of grace` : "";
     return {
       policy: "timeout",
       name: this.name,
       text: `${this.ms} ms${grace}`,
       limitMs: this.ms,
       worst: (inner) => ({
-        ms: Math.min(inner.ms, this.ms + this.#graceMs),
+        ms: Math.min(inner.ms, this.ms + this.graceMs),
         attempts: inner.attempts,
       }),
     };
@@ -263,118 +263,51 @@ class TimeoutLayer implements WrapLayer {
     return (call, work) => this.#run(next, call, work);
   }
 
-  async #run<T>(next: Step, call: PolicyCall, work: Work<T>): Promise<T> {
-    const { frame, remainingMs } = call;
-    if (remainingMs < this.#needsMs) {
-      throw new DeadlineTooNearError(this.name, remainingMs, this.#needsMs);
+  #run<T>(next: Step, call: PolicyCall, work: Work<T>): Promise<T> {
+    const { frame } = call;
+    const needsMs = this.#needsMs;
+    if (needsMs > 0 && call.remainingMs < needsMs) {
+      const { remainingMs } = call;
+      return Promise.reject(
+        new DeadlineTooNearError(this.name, remainingMs, needsMs),
+      );
     }
     this.#calls++;
-    const startedAt = frame.loop.time();
     const node = new ScopeNode(frame.loop, frame.scope, { name: this.#label });
     if (this.ms === 0) node.expire();
     else if (this.ms !== Infinity) node.expireAfter(this.ms);
-    const inner = call.within(withScopeOf(frame, node));
-    let ok = false;
-    try {
-      const result = callJoined(
-        inner.frame,
-        (it: PolicyCall) => next(it, work),
-        inner,
-      );
-      const value = result instanceof Promise
-        ? await this.#patiently(inner, node, result, startedAt)
-        : await result;
-      ok = true;
-      return value;
-    } catch (error) {
-      throw this.#errorOf(error, call, inner, node, startedAt);
-    } finally {
-      inner.end(ok);
-      node.exit();
-    }
+    const run = new TimeoutRun<T>(this, call, node);
+    return run.begin(next, work);
   }
 
-  /** Waits for work, and no longer than the grace once it was cancelled. */
-  #patiently<T>(
-    call: PolicyCall,
-    node: ScopeNode,
-    result: Promise<T>,
-    startedAt: number,
-  ): Promise<T> {
-    if (this.#graceMs === Infinity) return result;
-    const { loop } = node;
-    return new Promise((resolve, reject) => {
-      let left = false;
-      let timer: { cancel(): void } | undefined;
-      const leave = (): void => {
-        left = true;
-        reject(node.struck);
-        this.#lingering++;
-        call.linger(result);
-        const late = (outcome: PolicyOutcome): void => {
-          this.#lingering--;
-          this.#tellLate(call, outcome, startedAt);
-        };
-        result.then(
-          (value) => late({ ok: true, value }),
-          (error) => late({ ok: false, error }),
-        );
-      };
-      const strike = (): void => {
-        if (left || timer !== undefined) return;
-        if (this.#graceMs === 0) return leave();
-        const label = `the end of work under "${this.name}"`;
-        timer = loop.timers.after(this.#graceMs, { label, expire: leave });
-      };
-      // Once the caller has left, these change nothing.
-      result.then((value) => {
-        timer?.cancel();
-        resolve(value);
-      }, (error) => {
-        timer?.cancel();
-        reject(error);
-      });
-      node.onStruck = strike;
-      if (node.struck !== undefined) strike();
-    });
-  }
-
-  /** What to throw for an error of the work, or of the one who left it. */
-  #errorOf(
-    error: unknown,
-    call: PolicyCall,
-    inner: PolicyCall,
-    node: ScopeNode,
-    startedAt: number,
-  ): unknown {
-    const own = node.cancelledBy;
-    if (own === undefined || !inner.isOwnCancellation(error)) return error;
-    // Who cancelled from further out comes first: it wants more to end.
-    const { struck } = call.frame.scope.live();
-    if (struck !== undefined) return struck;
+  /** The time is over: gives the error that says so. */
+  timedOut(call: PolicyCall, node: ScopeNode): TimeoutError {
     this.#timeouts++;
-    this.#tell(this.#options.onTimeout, call, startedAt, {});
+    this.#tell(this.#options.onTimeout, call, node, {});
     return new TimeoutError(this.ms, {
       deadline: node.deadline,
-      cause: own,
+      cause: node.cancelledBy,
       ...(this.#label === undefined ? {} : { label: this.#label }),
     });
   }
 
-  #tellLate(
-    call: PolicyCall,
-    outcome: PolicyOutcome,
-    startedAt: number,
-  ): void {
+  /** Work goes on, and its caller has left. */
+  left(): void {
+    this.#lingering++;
+  }
+
+  /** That work has ended. */
+  late(call: PolicyCall, node: ScopeNode, outcome: PolicyOutcome): void {
+    this.#lingering--;
     const { onLate } = this.#options;
-    if (onLate !== undefined) this.#tell(onLate, call, startedAt, { outcome });
+    if (onLate !== undefined) this.#tell(onLate, call, node, { outcome });
     else if (outcome.ok) discard(outcome.value, call.frame.loop);
   }
 
   #tell(
     hook: ((event: TimeoutEvent) => unknown) | undefined,
     call: PolicyCall,
-    startedAt: number,
+    node: ScopeNode,
     more: Pick<TimeoutEvent, "outcome">,
   ): void {
     if (hook === undefined) return;
@@ -383,9 +316,113 @@ class TimeoutLayer implements WrapLayer {
       policy: this.name,
       attempt: call.attempt,
       ms: this.ms,
-      elapsedMs: loop.time() - startedAt,
+      elapsedMs: loop.time() - (node.deadline - this.ms),
       snapshot: this.snapshot(),
       ...more,
     });
+  }
+}
+
+/**
+ * One call under a timeout.
+ *
+ * The caller waits for a promise of its own, so that it can leave work that does
+ * not end.
+ */
+class TimeoutRun<T> {
+  readonly #layer: TimeoutLayer;
+  readonly #call: PolicyCall;
+  readonly #inner: PolicyCall;
+  readonly #node: ScopeNode;
+  #resolve: ((value: T) => void) | undefined = undefined;
+  #reject: ((error: unknown) => void) | undefined = undefined;
+  #timer: { cancel(): void } | undefined = undefined;
+  /** Whether the caller has gone. */
+  #left = false;
+
+  constructor(layer: TimeoutLayer, call: PolicyCall, node: ScopeNode) {
+    this.#layer = layer;
+    this.#call = call;
+    this.#node = node;
+    this.#inner = call.within(withScopeOf(call.frame, node));
+  }
+
+  begin(next: Step, work: Work<T>): Promise<T> {
+    const promise = new Promise<T>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    let result: T | PromiseLike<T>;
+    try {
+      const begin = (call: PolicyCall) => next(call, work);
+      result = callJoined(this.#inner.frame, begin, this.#inner);
+    } catch (error) {
+      this.#failed(error);
+      return promise;
+    }
+    if (!(result instanceof Promise)) {
+      this.#done(result as T);
+      return promise;
+    }
+    const ended = result.then(
+      (value) => this.#done(value),
+      (error) => this.#failed(error),
+    );
+    if (this.#layer.graceMs === Infinity) return promise;
+    this.#node.onStruck = () => this.#struck(ended);
+    if (this.#node.struck !== undefined) this.#struck(ended);
+    return promise;
+  }
+
+  #done(value: T): void {
+    if (this.#left) return this.#late({ ok: true, value });
+    this.#close(true);
+    this.#resolve?.(value);
+  }
+
+  #failed(error: unknown): void {
+    if (this.#left) return this.#late({ ok: false, error });
+    this.#close(false);
+    this.#reject?.(this.#errorOf(error));
+  }
+
+  /** The work was cancelled: it has the grace to end. */
+  #struck(ended: Promise<void>): void {
+    if (this.#left || this.#timer !== undefined) return;
+    const { graceMs, name } = this.#layer;
+    const expire = (): void => this.#leave(ended);
+    if (graceMs === 0) return expire();
+    const label = `the end of work under "${name}"`;
+    this.#timer = this.#node.loop.timers.after(graceMs, { label, expire });
+  }
+
+  #leave(ended: Promise<void>): void {
+    const { struck } = this.#node;
+    this.#left = true;
+    this.#layer.left();
+    this.#call.linger(ended);
+    this.#close(false);
+    this.#reject?.(this.#errorOf(struck));
+  }
+
+  #late(outcome: PolicyOutcome): void {
+    this.#layer.late(this.#call, this.#node, outcome);
+  }
+
+  #close(ok: boolean): void {
+    this.#timer?.cancel();
+    this.#inner.end(ok);
+    this.#node.onStruck = undefined;
+    this.#node.exit();
+  }
+
+  /** What to throw for an error of the work, or of the one who left it. */
+  #errorOf(error: unknown): unknown {
+    const { cancelledBy } = this.#node;
+    if (cancelledBy === undefined) return error;
+    if (!this.#inner.isOwnCancellation(error)) return error;
+    // Who cancelled from further out comes first: it wants more to end.
+    return this.#call.frame.scope.live().struck ??
+      this.#layer.timedOut(this.#call, this.#node);
   }
 }

@@ -246,6 +246,26 @@ testClean(
   },
 );
 
+testClean(
+  "Timeout tells of the outer limit if both have passed in one step",
+  async ({ virtual }) => {
+    const policy = compose(
+      new Timeout(20, { name: "total" }),
+      new Retry({ attempts: 9 }),
+      new Timeout(5, { name: "attempt" }),
+    );
+
+    const error = await caught(policy.run(async () => {
+      const rest = sleep(1000);
+      virtual.advance(30);
+      await rest;
+    }));
+
+    assertInstanceOf(error, TimeoutError);
+    assertEquals(error.label, "total");
+  },
+);
+
 testClean("Timeout refuses what needs more time than is left", async () => {
   const policy = new Timeout(1000, { needsMs: 200, name: "api" });
   let begun = false;
