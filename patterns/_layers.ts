@@ -214,7 +214,7 @@ async function drive<T>(
   first: PolicyCall,
   work: Work<T>,
 ): Promise<T> {
-  const states: unknown[] = [];
+  const states = new Array<unknown>(guards.length);
   let call = first;
   // Invariant: the guards below `depth` have let the call in, the others not.
   let depth = 0;

@@ -47,6 +47,7 @@ const ASYNC_ITER = "./primitives/async_iter_bench.ts";
 
 const THREADS = "./io/thread_pool_bench.ts";
 const RETRY = "./patterns/retry_bench.ts";
+const COMPOSE = "./patterns/compose_bench.ts";
 
 const LINES = "./io/lines_bench.ts";
 const EXIT_STACK = "./primitives/exit_stack_bench.ts";
@@ -137,6 +138,20 @@ const ROWS: readonly Row[] = [
     module: RETRY,
     question: "policy",
     goals: { limit: 2.5, peers: { cockatiel: 0.7 } },
+  },
+  {
+    name: "retry + breaker",
+    unit: "ns",
+    module: COMPOSE,
+    question: "retryAndBreaker",
+    goals: { limit: 7, peers: { cockatiel: 0.5 } },
+  },
+  {
+    name: "timeout + retry + breaker",
+    unit: "ns",
+    module: COMPOSE,
+    question: "withTimeout",
+    goals: { limit: 30, peers: { cockatiel: 0.3 } },
   },
   {
     name: "10k sleeps, cancel all",

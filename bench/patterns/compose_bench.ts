@@ -1,0 +1,111 @@
+/**
+ * What a stack of policies costs around work that succeeds at once.
+ *
+ * @module
+ */
+import { CircuitBreaker } from "@ilmek/async/circuit-breaker";
+import { compose } from "@ilmek/async/compose";
+import { Retry } from "@ilmek/async/retry";
+import { Timeout } from "@ilmek/async/timeout-policy";
+import {
+  circuitBreaker,
+  ConsecutiveBreaker,
+  ExponentialBackoff,
+  handleAll,
+  retry,
+  timeout,
+  TimeoutStrategy,
+  wrap,
+} from "cockatiel";
+import { type Case, type Question, registerBenches } from "../question.ts";
+
+const CALLS = 1000;
+const LIMIT_MS = 1000;
+
+const quick = (): Promise<number> => Promise.resolve(1);
+
+const retryAndBreaker = compose(new Retry(), new CircuitBreaker());
+const withTimeout = compose(
+  new Timeout(LIMIT_MS),
+  new Retry(),
+  new CircuitBreaker(),
+);
+
+const peers = () =>
+  [
+    retry(handleAll, { maxAttempts: 3, backoff: new ExponentialBackoff() }),
+    circuitBreaker(handleAll, {
+      halfOpenAfter: 1000,
+      breaker: new ConsecutiveBreaker(5),
+    }),
+  ] as const;
+const cockatiel = wrap(...peers());
+const cockatielWithTimeout = wrap(
+  timeout(LIMIT_MS, TimeoutStrategy.Cooperative),
+  ...peers(),
+);
+
+const limit: Case = {
+  name: "await fn()",
+  kind: "limit",
+  run: async (items) => {
+    for (let i = 0; i < items; i++) await awaited(quick);
+  },
+};
+
+/** The questions, by name. */
+export const questions: Record<string, Question> = {
+  retryAndBreaker: {
+    kind: "speed",
+    group: "retry + breaker",
+    items: CALLS,
+    cases: [
+      limit,
+      {
+        name: "compose()",
+        kind: "ours",
+        run: async (items) => {
+          for (let i = 0; i < items; i++) await retryAndBreaker.run(quick);
+        },
+      },
+      {
+        name: "cockatiel",
+        kind: "peer",
+        run: async (items) => {
+          for (let i = 0; i < items; i++) await cockatiel.execute(quick);
+        },
+      },
+    ],
+  },
+  withTimeout: {
+    kind: "speed",
+    group: "timeout + retry + breaker",
+    items: CALLS,
+    cases: [
+      limit,
+      {
+        name: "compose()",
+        kind: "ours",
+        run: async (items) => {
+          for (let i = 0; i < items; i++) await withTimeout.run(quick);
+        },
+      },
+      {
+        name: "cockatiel",
+        kind: "peer",
+        run: async (items) => {
+          for (let i = 0; i < items; i++) {
+            await cockatielWithTimeout.execute(quick);
+          }
+        },
+      },
+    ],
+  },
+};
+
+/** The least that calls a function and may look at how it ends. */
+async function awaited<T>(fn: () => Promise<T>): Promise<T> {
+  return await fn();
+}
+
+registerBenches(questions);
