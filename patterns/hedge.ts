@@ -352,6 +352,10 @@ class HedgeLayer implements WrapLayer {
     call: PolicyCall,
     { outcome = { ok: false, error: undefined } }: Contender,
   ): "won" | "lost" | "hopeless" {
+    // The caller is cancelled: there is nothing left to win.
+    if (!outcome.ok && call.isOwnCancellation(outcome.error)) {
+      throw outcome.error;
+    }
     const told = call.classify(outcome, this.#options.classify);
     if (told === "success") return "won";
     if (outcome.ok) return told === "ignore" ? "won" : "lost";
