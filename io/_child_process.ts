@@ -15,6 +15,7 @@ import {
   type ProcessStatus,
 } from "./_process_errors.ts";
 import { feed, type ProcessInput } from "./_process_input.ts";
+import { type Lines, lines, type LinesOptions } from "./lines.ts";
 import { ProcessOutput } from "./_process_output.ts";
 import type {
   ProcessOutputOptions,
@@ -167,6 +168,31 @@ export class Process implements AsyncDisposable {
    */
   chunks(): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
     return this.#piped(this.#stdout, "stdout").chunks();
+  }
+
+  /**
+   * Gives what it writes to stdout, line by line, as it comes. To leave the loop
+   * drops the rest.
+   *
+   * @param options Additional options.
+   * @returns The lines.
+   * @throws {InvalidStateError} If somebody reads it already, or it is not piped.
+   *
+   * @example Read until a line has come
+   * ```ts
+   * import { startProcess } from "@ilmek/async/process";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const code = "console.log('ready'); setInterval(() => {}, 1000)";
+   * await using child = startProcess([Deno.execPath(), "eval", code]);
+   * for await (const line of child.lines()) {
+   *   assertEquals(line, "ready");
+   *   break;
+   * }
+   * ```
+   */
+  lines(options: LinesOptions = {}): Lines {
+    return lines(this.chunks(), options);
   }
 
   /**

@@ -12,6 +12,7 @@ import {
   TimeoutError,
 } from "@ilmek/async/errors";
 import { gather } from "@ilmek/async/gather";
+import { LineTooLongError } from "@ilmek/async/lines";
 import {
   pipeProcesses,
   type Process,
@@ -349,6 +350,42 @@ Deno.test("Process.chunks() gives what comes, and drops the rest", async () => {
   const { success } = await process.wait();
 
   assertEquals(success, false);
+});
+
+Deno.test("Process.lines() gives each line as it comes", async () => {
+  await using process = startProcess(child("cat"), { stdin: "piped" });
+  const writer = process.stdin.getWriter();
+  const encoder = new TextEncoder();
+  const lines = process.lines();
+
+  await writer.write(encoder.encode("one\ntw"));
+  assertEquals((await lines.next()).value, "one");
+  await writer.write(encoder.encode("o\r\nthree"));
+  assertEquals((await lines.next()).value, "two");
+  await writer.close();
+
+  assertEquals((await lines.next()).value, "three");
+  assertEquals((await lines.next()).done, true);
+  await process.check();
+});
+
+Deno.test("Process.lines() stops at a line that is too long, and drops the rest", async () => {
+  await using process = startProcess(child("flood"));
+
+  await assertRejects(async () => {
+    for await (const _line of process.lines({ maxLineBytes: 1000 }));
+  }, LineTooLongError);
+
+  assertEquals((await process.wait()).success, false);
+});
+
+Deno.test("Process.lines() ends with the ambient scope", async () => {
+  await using process = startProcess(child("forever"));
+
+  await assertRejects(() =>
+    timeout(500, async () => {
+      for await (const line of process.lines()) assertEquals(line, "ready");
+    }), TimeoutError);
 });
 
 Deno.test("the output of a child is read by one only, and if it is piped", async () => {
