@@ -120,12 +120,10 @@ export class PoolCore<T>
     signal: AbortSignal | undefined,
   ): Promise<PoolLease<T>> {
     if (this.closed) return Promise.reject(new PoolClosedError(this.name));
-    const waiter = new PoolWaiter<T>(frame, {
-      target: this.#target,
-      since: this.loop.time(),
-      limitMs,
-      site: this.#site(),
-    });
+    const waiter = new PoolWaiter<T>(frame, this.#target);
+    waiter.since = this.loop.time();
+    waiter.limitMs = limitMs;
+    waiter.site = this.#site();
     this.#line.push(waiter);
     if (signal !== undefined) this.#listen(waiter, signal);
     const promise = waiter.wait();

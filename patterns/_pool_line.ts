@@ -1,32 +1,22 @@
 import type { Actor } from "../_internal/actor.ts";
 import { Claim, type Line } from "../_internal/claim.ts";
 import type { EventLoop } from "../_internal/event_loop.ts";
-import type { Frame } from "../_internal/frame.ts";
 import { LinkedList } from "../_internal/linked_list.ts";
 import type { Timer, TimerTarget } from "../_internal/timer_queue.ts";
 import type { PoolLease } from "./_pool_lease.ts";
 
-/** A caller who waits for a resource, and for how long. */
+/**
+ * A caller who waits for a resource, and for how long. What it is told is set one by
+ * one: an object of options would cost as much as the rest.
+ */
 export class PoolWaiter<T> extends Claim<PoolLease<T>> {
   /** The loop's time of the call. */
-  readonly since: number;
-  readonly limitMs: number;
+  since = 0;
+  limitMs: number = Infinity;
   /** Where the call was made, if that is recorded. */
-  readonly site: string | undefined;
+  site: string | undefined = undefined;
   /** Invariant: set if it has a timer of its own. */
   onExpire: (() => void) | undefined = undefined;
-
-  constructor(frame: Frame, options: {
-    readonly target: string;
-    readonly since: number;
-    readonly limitMs: number;
-    readonly site: string | undefined;
-  }) {
-    super(frame, options.target);
-    this.since = options.since;
-    this.limitMs = options.limitMs;
-    this.site = options.site;
-  }
 
   override expire(): void {
     this.onExpire?.();
