@@ -23,6 +23,11 @@ export class HttpStatusError extends Error {
   readonly headers: Headers;
   /** The beginning of the body, at most 1024 bytes. */
   readonly bodySnippet: string;
+  /**
+   * After how many milliseconds the server wants to be asked again, if it says so
+   * by the header `Retry-After`. A date counts from the server's own clock.
+   */
+  readonly retryAfterMs: number | undefined;
 
   /** Creates the error of a response. */
   constructor(options: HttpStatusErrorOptions) {
@@ -31,6 +36,7 @@ export class HttpStatusError extends Error {
     this.status = status;
     this.headers = headers;
     this.bodySnippet = bodySnippet;
+    this.retryAfterMs = retryAfterOf(headers);
   }
 }
 
@@ -136,4 +142,12 @@ export function networkErrorOf(
 function hasConnected({ cause, message }: TypeError): boolean {
   if (!(cause instanceof Error)) return !message.startsWith("Fetch failed:");
   return !cause.message.includes("client error (Connect)");
+}
+
+function retryAfterOf(headers: Headers): number | undefined {
+  const value = headers.get("retry-after")?.trim() ?? "";
+  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  // Our clock may be far from the server's.
+  const ms = Date.parse(value) - Date.parse(headers.get("date") ?? "");
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }

@@ -534,6 +534,29 @@ Deno.test("HttpSession.get() throws a bad status if it is told to", async () => 
   });
 });
 
+Deno.test("HttpStatusError tells when the server wants to be asked again", () => {
+  const date = "Wed, 21 Oct 2026 07:28:00 GMT";
+  const cases: [HeadersInit, number | undefined][] = [
+    [{}, undefined],
+    [{ "retry-after": "120" }, 120_000],
+    [{ "retry-after": "0" }, 0],
+    [{ "retry-after": "soon" }, undefined],
+    [{ "retry-after": "Wed, 21 Oct 2026 07:28:30 GMT", date }, 30_000],
+    [{ "retry-after": "Wed, 21 Oct 2026 07:27:30 GMT", date }, 0],
+    [{ "retry-after": "Wed, 21 Oct 2026 07:28:30 GMT" }, undefined],
+  ];
+
+  for (const [init, expected] of cases) {
+    const { retryAfterMs } = new HttpStatusError({
+      request: "GET http://test/",
+      status: 503,
+      headers: new Headers(init),
+      bodySnippet: "",
+    });
+    assertEquals(retryAfterMs, expected);
+  }
+});
+
 Deno.test("HttpSession.get() says that nothing was sent if there is no connection", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
