@@ -39,12 +39,13 @@ export function open(
 export async function connect(
   name: string,
   address: Address,
+  database: string = Deno.env.get("PGDATABASE") ?? "test",
 ): Promise<PostgresClient> {
   const password = Deno.env.get("PGPASSWORD");
   const client = new pg.Client({
     ...address,
     user: Deno.env.get("PGUSER") ?? "postgres",
-    database: Deno.env.get("PGDATABASE") ?? "test",
+    database,
     application_name: name,
     connectionTimeoutMillis: 10_000,
     ...(password === undefined ? {} : { password }),
