@@ -27,6 +27,7 @@ import { createTask } from "@ilmek/async/task";
 import { timeout } from "@ilmek/async/timeout";
 import { seededRandom } from "../../_internal/random.ts";
 import { uncancellable } from "@ilmek/async/uncancellable";
+import { runVirtual } from "@ilmek/async/virtual";
 import { takeMessages, testClean } from "../_leaks.ts";
 
 const MINUTE_MS = 60_000;
@@ -1384,6 +1385,24 @@ testClean(
     assertEquals(backend.alive, 0);
   },
 );
+
+Deno.test("a pool can be made outside of the run that uses it", async () => {
+  const pool = new Backend().pool({ max: 1 });
+
+  await runVirtual(async () => {
+    const user = () => pool.use(() => sleep(5000));
+    await gather([user, user, user]);
+    const held = await hold(pool);
+    await assertRejects(
+      () => pool.acquire({ timeoutMs: 1000 }),
+      PoolTimeoutError,
+    );
+    held.release();
+  });
+
+  assertEquals([pool.size, pool.idle], [1, 1]);
+  await pool.close();
+});
 
 Deno.test("ResourcePool() refuses what makes no sense", () => {
   const make = (options: ResourcePoolOptions<string>) => () =>
