@@ -29,7 +29,7 @@ import {
 import { timeout } from "@ilmek/async/timeout";
 
 const HOST = "127.0.0.1";
-const SEVERAL_MB = 8_000_000;
+const MANY_MB = 32_000_000;
 
 function serve(handler: TcpHandler, options: ServeTcpOptions = {}): TcpServer {
   return serveTcp(handler, { hostname: HOST, ...options });
@@ -80,7 +80,7 @@ Deno.test("who writes faster than the other side reads has to wait", async () =>
   });
   await using stream = await connectTcp(server.addr);
   const writer = createTask(async () => {
-    await stream.write(new Uint8Array(SEVERAL_MB));
+    await stream.write(new Uint8Array(MANY_MB));
     await stream.closeWrite();
   });
 
@@ -90,7 +90,7 @@ Deno.test("who writes faster than the other side reads has to wait", async () =>
   await writer;
   await stream.text();
 
-  assertEquals(received, SEVERAL_MB);
+  assertEquals(received, MANY_MB);
 });
 
 Deno.test("a read that is cancelled takes nothing", async () => {
@@ -116,7 +116,7 @@ Deno.test("a write that is cancelled goes out as a whole", async () => {
     for await (const chunk of stream) received += chunk.length;
   });
   await using stream = await connectTcp(server.addr);
-  const data = new Uint8Array(SEVERAL_MB);
+  const data = new Uint8Array(MANY_MB);
 
   await assertRejects(
     () => timeout(20, () => stream.write(data)),
@@ -127,7 +127,7 @@ Deno.test("a write that is cancelled goes out as a whole", async () => {
   await stream.closeWrite();
   await stream.text();
 
-  assertEquals(received, SEVERAL_MB + 3);
+  assertEquals(received, MANY_MB + 3);
 });
 
 Deno.test("only one may read at a time", async () => {
