@@ -10,6 +10,7 @@ import {
   networkErrorOf,
 } from "./_http_errors.ts";
 import type { HttpExchange } from "./_http_exchange.ts";
+import { Resumption } from "./_http_resume.ts";
 
 /** How far the reading of a body has come. */
 export interface HttpProgress {
@@ -27,8 +28,23 @@ export interface HttpChunksOptions {
    * @default {Infinity}
    */
   maxBytes?: number;
+  /**
+   * How often a body that breaks off is continued by a request for the rest, after
+   * a pause. That is done only for GET, and only if the server accepts ranges and
+   * says by a strong `ETag` that nothing has changed.
+   *
+   * @default {0}
+   */
+  maxResumes?: number;
   /** Called for each piece, before it is given. */
   onProgress?: (progress: HttpProgress) => void;
+}
+
+/** The request of a response. */
+export interface ResendableRequest {
+  readonly method: string;
+  /** Sends it again, with these headers besides its own. */
+  readonly resend: (headers: Record<string, string>) => Promise<Response>;
 }
 
 /** How much of a body an error shows. */
@@ -59,6 +75,7 @@ export class HttpResponse implements Disposable, AsyncDisposable {
   readonly #native: Response;
   readonly #exchange: HttpExchange;
   readonly #maxBodyBytes: number;
+  readonly #request: ResendableRequest;
   #stream: ReadableStream<Uint8Array> | undefined;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #isTaken = false;
@@ -71,11 +88,12 @@ export class HttpResponse implements Disposable, AsyncDisposable {
   constructor(
     native: Response,
     exchange: HttpExchange,
-    options: { maxBodyBytes: number },
+    options: { maxBodyBytes: number; request: ResendableRequest },
   ) {
     this.#native = native;
     this.#exchange = exchange;
     this.#maxBodyBytes = options.maxBodyBytes;
+    this.#request = options.request;
     if (native.body === null) exchange.end();
   }
 
@@ -122,7 +140,10 @@ export class HttpResponse implements Disposable, AsyncDisposable {
     const next = this.#take(this.#native.body);
     return this.#stream = new ReadableStream<Uint8Array>({
       pull: async (controller) => {
-        const chunk = await next();
+        const chunk = await next().catch((error) => {
+          this.#exchange.end();
+          throw error;
+        });
         if (chunk === undefined) controller.close();
         else controller.enqueue(chunk);
       },
@@ -143,19 +164,33 @@ export class HttpResponse implements Disposable, AsyncDisposable {
   async *chunks(
     options: HttpChunksOptions = {},
   ): AsyncGenerator<Uint8Array, void, void> {
-    const { maxBytes = Infinity, onProgress } = options;
+    const { maxBytes = Infinity, maxResumes = 0, onProgress } = options;
     checkCount(maxBytes, "read a body", "maxBytes", 0);
+    checkCount(maxResumes, "read a body", "maxResumes", 0);
     if (onProgress !== undefined) {
       checkFunction(onProgress, "read a body", "onProgress");
     }
     if (this.#native.body === null) return;
     const exchange = this.#exchange;
     const totalBytes = this.#announcedBytes();
-    const next = this.#take(this.#native.body);
+    let next = this.#take(this.#native.body);
+    const resumption = new Resumption(this.#request.method, this.#native, {
+      maxResumes,
+      resend: (headers) => exchange.wait(this.#request.resend(headers)),
+      signal: exchange.signal,
+    });
     let receivedBytes = 0;
     try {
       for (;;) {
-        const chunk = await exchange.waitForPiece(next());
+        let chunk: Uint8Array | undefined;
+        try {
+          chunk = await exchange.waitForPiece(next());
+        } catch (error) {
+          const rest = await resumption.bodyFrom(receivedBytes, error);
+          if (rest === undefined) throw error;
+          next = this.#read(rest);
+          continue;
+        }
         if (chunk === undefined) return;
         receivedBytes += chunk.length;
         if (Math.max(receivedBytes, totalBytes ?? 0) > maxBytes) {
@@ -265,14 +300,21 @@ export class HttpResponse implements Disposable, AsyncDisposable {
   #take(
     body: ReadableStream<Uint8Array>,
   ): () => Promise<Uint8Array | undefined> {
-    const exchange = this.#exchange;
-    const { request, signal } = exchange;
+    const { request } = this.#exchange;
     if (this.#isTaken) {
       throw new InvalidStateError(
         `Cannot read the response to ${request}: it was read or dropped`,
       );
     }
     this.#isTaken = true;
+    return this.#read(body);
+  }
+
+  #read(
+    body: ReadableStream<Uint8Array>,
+  ): () => Promise<Uint8Array | undefined> {
+    const exchange = this.#exchange;
+    const { request, signal } = exchange;
     const reader = this.#reader = body.getReader();
     return async () => {
       try {
@@ -280,7 +322,6 @@ export class HttpResponse implements Disposable, AsyncDisposable {
         if (value === undefined) exchange.end();
         return value;
       } catch (error) {
-        exchange.end();
         if (signal.aborted) throw signal.reason;
         throw networkErrorOf(request, error, "yes");
       }

@@ -311,19 +311,26 @@ export class HttpSession implements AsyncDisposable {
   async #send(
     exchange: HttpExchange,
     url: URL,
-    init: RequestInit,
+    init: RequestInit & { method: string },
   ): Promise<HttpResponse> {
+    const { signal } = exchange;
+    const resend = (extra: Record<string, string>): Promise<Response> => {
+      const request = new Request(url, { ...init, signal });
+      for (const [name, value] of Object.entries(extra)) {
+        request.headers.set(name, value);
+      }
+      return this.#sent(request, exchange);
+    };
     let native: Response;
     try {
-      const { signal } = exchange;
-      const sent = this.#sent(new Request(url, { ...init, signal }), exchange);
-      native = await exchange.wait(sent);
+      native = await exchange.wait(resend({}));
     } catch (error) {
       exchange.abort(error);
       throw error;
     }
     return new HttpResponse(native, exchange, {
       maxBodyBytes: this.#maxBodyBytes,
+      request: { method: init.method, resend },
     });
   }
 

@@ -447,6 +447,101 @@ Deno.test("pauses within a body may add up to more than the limit of one", async
   assertEquals((await response.bytes()).length, 5);
 });
 
+/** A server whose bodies break off; how it goes on is told by `answer`. */
+async function readBroken(
+  answer: (range: string, validator: string) => Response,
+  maxResumes = 3,
+): Promise<{ text: string; ranges: string[] }> {
+  const ranges: string[] = [];
+  await using session = fakeSession(({ headers }) => {
+    const range = headers.get("range");
+    if (range !== null) {
+      ranges.push(range);
+      return answer(range, headers.get("if-range") ?? "");
+    }
+    return new Response(breaking("hello "), {
+      headers: {
+        "etag": '"v1"',
+        "accept-ranges": "bytes",
+        "content-length": "11",
+      },
+    });
+  });
+  const response = await session.get("/");
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    for await (const chunk of response.chunks({ maxResumes })) {
+      text += decoder.decode(chunk);
+    }
+  } catch (error) {
+    assertInstanceOf(error, NetworkError);
+    text += `<${error.sent}>`;
+  }
+  assertEquals(session.inFlight, 0);
+  return { text, ranges };
+}
+
+/** A body that gives a text, and breaks. */
+function breaking(text: string): ReadableStream<Uint8Array> {
+  let isGiven = false;
+  return new ReadableStream({
+    pull: (controller) => {
+      if (isGiven) controller.error(new TypeError("reset"));
+      else controller.enqueue(new TextEncoder().encode(text));
+      isGiven = true;
+    },
+  }, { highWaterMark: 0 });
+}
+
+function rest(
+  body: BodyInit,
+  range: string,
+  etag = '"v1"',
+  status = 206,
+): Response {
+  return new Response(body, {
+    status,
+    headers: { "content-range": range, "etag": etag },
+  });
+}
+
+Deno.test("HttpResponse.chunks() goes on with a body that has broken off", async () => {
+  const validators: string[] = [];
+  const { text, ranges } = await readBroken((range, validator) => {
+    validators.push(validator);
+    return range === "bytes=6-"
+      ? rest(breaking("wo"), "bytes 6-10/11")
+      : rest("rld", "bytes 8-10/11");
+  });
+
+  assertEquals(text, "hello world");
+  assertEquals(ranges, ["bytes=6-", "bytes=8-"]);
+  assertEquals(validators, ['"v1"', '"v1"']);
+});
+
+Deno.test("HttpResponse.chunks() does not go on if it is not told to", async () => {
+  const { text, ranges } = await readBroken(() => rest("world", ""), 0);
+
+  assertEquals([text, ranges], ["hello <yes>", []]);
+});
+
+Deno.test("HttpResponse.chunks() puts nothing together that does not fit", async () => {
+  const answers = [
+    rest("hello world", "", '"v1"', 200),
+    rest("world", "bytes 6-10/11", '"v2"'),
+    rest("orld", "bytes 7-10/11"),
+    rest("world", "bytes 6-10/12"),
+    rest("wor", "bytes 6-8/11"),
+    rest("world", "nonsense"),
+  ];
+
+  for (const answer of answers) {
+    const { text, ranges } = await readBroken(() => answer);
+    assertEquals([text, ranges], ["hello <yes>", ["bytes=6-"]]);
+  }
+});
+
 Deno.test("HttpResponse.body is a stream of the platform", async () => {
   await withServer(() => new Response("hello"), async (baseUrl) => {
     await using session = new HttpSession({ baseUrl, maxBodyBytes: 1 });
