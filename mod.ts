@@ -42,6 +42,7 @@ export * from "./patterns/schedule.ts";
 export * from "./patterns/single_flight.ts";
 export * from "./patterns/stale_if_error.ts";
 export * from "./patterns/timeout_policy.ts";
+export * from "./patterns/work_queue.ts";
 export * from "./patterns/worker_pool.ts";
 export * from "./primitives/as_completed.ts";
 export * from "./primitives/async_iter.ts";

@@ -13,6 +13,7 @@ import {
   type BatcherOptions,
   BatchSizeError,
 } from "@ilmek/async/batcher";
+import { cancelSweep } from "@ilmek/async/cancel-sweep";
 import { CancelledError, TimeoutError } from "@ilmek/async/errors";
 import { explore } from "@ilmek/async/explore";
 import { gather } from "@ilmek/async/gather";
@@ -240,6 +241,19 @@ testClean("Batcher.join() waits for the last batch", async () => {
 
   assertEquals([log.length, batcher.running], [1, 0]);
   assertEquals(await Promise.all(loads), [1, 4]);
+});
+
+Deno.test("a caller that is cancelled anywhere does no harm to its batch", async () => {
+  await cancelSweep(async (sweep) => {
+    const { batcher } = squaring({ maxSize: 2, ms: 1 });
+    const swept = [1, 2].map((n) => sweep.target(() => batcher.load(n)));
+    const others = [3, 4].map((n) => createTask(() => batcher.load(n)));
+
+    assertEquals([await others[0], await others[1]], [9, 16]);
+    for (const target of swept) await target;
+    await batcher.join();
+    assertEquals([batcher.queued, batcher.running], [0, 0]);
+  });
 });
 
 Deno.test("Batcher loses no item and doubles none, in any order", async () => {

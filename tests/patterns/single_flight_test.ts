@@ -6,6 +6,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import { cancelSweep } from "@ilmek/async/cancel-sweep";
 import { abortable } from "@ilmek/async/checkpoint";
 import { ContextVar } from "@ilmek/async/context-var";
 import {
@@ -245,6 +246,19 @@ Deno.test("a call of one run is not joined in another", async () => {
   assertEquals(await runVirtual(() => flight.run("key", () => "two")), "two");
   over.resolve();
   assertEquals(await one, "one");
+});
+
+Deno.test("a caller that is cancelled anywhere does no harm to the others", async () => {
+  await cancelSweep(async (sweep) => {
+    const flight = new SingleFlight<string, number>();
+    const load = () => flight.run("key", () => sleep(2, { value: 7 }));
+    const swept = [sweep.target(load), sweep.target(load)];
+    const other = createTask(load);
+
+    assertEquals(await other, 7);
+    for (const target of swept) await target;
+    assertEquals([flight.size, flight.waiting("key")], [0, 0]);
+  });
 });
 
 Deno.test("SingleFlight never makes two calls for one key at once, in any order", async () => {

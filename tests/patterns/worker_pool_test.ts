@@ -6,6 +6,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import { cancelSweep } from "@ilmek/async/cancel-sweep";
 import { ContextVar } from "@ilmek/async/context-var";
 import {
   CancelledError,
@@ -621,6 +622,31 @@ Deno.test("jobs that wait in line are cancelled when the run ends", async () => 
 
   assertEquals(tasks.map(({ cancelled }) => cancelled), [true, true, true]);
   assertEquals(begun, 1);
+});
+
+Deno.test("a job that is cancelled anywhere leaves its place to the others", async () => {
+  await cancelSweep(async (sweep) => {
+    const pool = new WorkerPool({ workers: 1, capacity: 1 });
+    const done: number[] = [];
+    const run = (id: number) =>
+      pool.run(async () => {
+        await sleep(1);
+        done.push(id);
+      });
+    const first = createTask(() => run(0));
+    const swept = [1, 2].map((id) => sweep.target(() => run(id)));
+    const last = createTask(() => run(3));
+
+    await first;
+    await last;
+    for (const [i, target] of swept.entries()) {
+      const { state } = await target;
+      if (state === "done") assert(done.includes(i + 1), `${i + 1} is lost`);
+    }
+    await pool.stop();
+    assertEquals(new Set(done).size, done.length);
+    assertEquals([pool.running, pool.queued, pool.waiting], [0, 0, 0]);
+  });
 });
 
 Deno.test("WorkerPool loses no job and doubles none, in any order", async () => {
