@@ -144,8 +144,9 @@ export class PoolCrew {
 
   #isUsedUp(thread: PoolThread, member: Member): boolean {
     return thread.completed >= member.maxTasks ||
-      thread.loop.time() - thread.bornAt >= member.maxAgeMs ||
-      thread.heapBytes >= this.plan.maxHeapBytes;
+      thread.heapBytes >= this.plan.maxHeapBytes ||
+      member.maxAgeMs !== Infinity &&
+        thread.loop.time() - thread.bornAt >= member.maxAgeMs;
   }
 
   #look(thread: PoolThread): void {

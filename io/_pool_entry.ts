@@ -5,7 +5,7 @@
  * @module
  */
 import { Ring } from "../_internal/ring.ts";
-import { getRunningLoop } from "../primitives/loop.ts";
+import { getRunningLoop, type Loop } from "../primitives/loop.ts";
 import { Runner } from "../primitives/runner.ts";
 import { allTasks, createTask, type Task } from "../primitives/task.ts";
 import { wait } from "../primitives/wait.ts";
@@ -88,14 +88,14 @@ async function serve(): Promise<never> {
     const call = calls.shift();
     if (call === undefined) {
       await new Promise<void>((resolve) => wake = resolve);
-    } else await run(call, main, () => loop.time());
+    } else await run(call, main, loop);
   }
 }
 
 async function run(
   call: PoolCallMessage,
   main: Task<unknown> | undefined,
-  time: () => number,
+  loop: Loop,
 ): Promise<void> {
   const [slot, target, args, define] = call;
   // The definition must not get lost with a call that was taken back.
@@ -104,10 +104,10 @@ async function run(
   if (!isMine && define === undefined) {
     return scope.postMessage({ kind: "skipped", slot });
   }
-  const start = time();
+  const start = loop.time();
   const ended = (): PoolCallEnd => [
     slot,
-    time() - start,
+    loop.time() - start,
     tellsHeap ? Deno.memoryUsage().heapUsed : 0,
   ];
   thread.flag = flags[slot];

@@ -258,21 +258,21 @@ export class PoolThread {
     tell: (call: PoolCall) => void,
   ): void {
     const call = this.#calls[slot];
-    this.#forget(slot);
+    this.#answeredAt = this.loop.time();
+    this.#forget(slot, this.#answeredAt);
     this.completed++;
     this.heapBytes = heap;
     this.#meanMs += WEIGHT * (ms - this.#meanMs);
     this.#pings = 0;
-    this.#answeredAt = this.loop.time();
     if (call !== undefined) tell(call);
     this.#owner.roomy(this);
   }
 
-  #forget(slot: number): void {
+  #forget(slot: number, now: number = this.loop.time()): void {
     this.#calls[slot] = undefined;
     this.#sent.delete(slot);
     this.#free.push(slot);
-    if (this.#sent.size === 0) this.idleSince = this.loop.time();
+    if (this.#sent.size === 0) this.idleSince = now;
   }
 
   /** Takes a call away from the thread, if it has not begun. */

@@ -252,8 +252,13 @@ export class ThreadPool implements AsyncDisposable {
     this.#mustAccept();
     const call = new PoolCall(frame, plan, this.#callOwner);
     this.#calls.add(call);
-    this.#line.push(call);
-    this.#dispatch(frame.loop);
+    // Nobody is overtaken: there is no line.
+    const thread = this.#line.size === 0 ? this.#crew.choose(call) : undefined;
+    if (thread?.idle) thread.send(call);
+    else {
+      this.#line.push(call);
+      this.#dispatch(frame.loop);
+    }
     const unlisten = signal === undefined
       ? undefined
       : listen(signal, (reason) => call.end(reason));
@@ -482,6 +487,8 @@ export class ThreadPool implements AsyncDisposable {
   /** Takes calls from a thread that has begun with a long one. */
   #balance(loop: EventLoop): void {
     if (this.#line.size > 0 || this.#watch !== undefined) return;
+    // One thread has nobody to give calls to.
+    if (this.#crew.size === 1) return;
     if (this.#crew.count((thread) => thread.idle) === 0) return;
     const overloaded = this.#crew.overloaded();
     if (overloaded === undefined) return;
