@@ -75,6 +75,7 @@ export class PoolThread {
   #isListening = false;
   /** How many requests for a sign of life were not answered. */
   #pings = 0;
+  #release: (() => void) | undefined = undefined;
   #answeredAt: number;
 
   constructor(name: string, loop: EventLoop, owner: PoolThreadOwner) {
@@ -201,6 +202,8 @@ export class PoolThread {
   ping(): boolean {
     if (this.#pings === 2) return false;
     this.#pings++;
+    // Time that is virtual must not pass before the answer is there.
+    this.#release ??= this.loop.hold(`a sign of life of "${this.name}"`);
     this.#post({ kind: "ping" });
     return true;
   }
@@ -249,7 +252,7 @@ export class PoolThread {
       case "closing":
         return this.#crash(`it was ended by ${answer.by}`);
       case "pong":
-        this.#pings = 0;
+        this.#alive();
     }
   }
 
@@ -263,9 +266,15 @@ export class PoolThread {
     this.completed++;
     this.heapBytes = heap;
     this.#meanMs += WEIGHT * (ms - this.#meanMs);
-    this.#pings = 0;
+    this.#alive();
     if (call !== undefined) tell(call);
     this.#owner.roomy(this);
+  }
+
+  #alive(): void {
+    this.#pings = 0;
+    this.#release?.();
+    this.#release = undefined;
   }
 
   #forget(slot: number, now: number = this.loop.time()): void {
@@ -345,6 +354,7 @@ export class PoolThread {
   #end(end: Pick<ThreadEnd, "kind" | "how" | "cause">): void {
     if (this.state === "gone") return;
     this.state = "gone";
+    this.#alive();
     this.#worker.terminate();
     const unbegun: PoolCall[] = [];
     let victim: PoolCall | undefined;

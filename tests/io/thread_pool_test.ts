@@ -19,9 +19,11 @@ import {
   ThreadPoolStoppedError,
 } from "@ilmek/async/thread-pool";
 import { timeout } from "@ilmek/async/timeout";
+import { runVirtual } from "@ilmek/async/virtual";
 import { WorkerCrashedError } from "@ilmek/async/worker";
 
 const MODULE = import.meta.resolve("./fixtures/pool_work.ts");
+const HOUR_MS = 3_600_000;
 type Work = typeof import("./fixtures/pool_work.ts");
 
 /** A pool of one thread, and the functions of the fixture. */
@@ -422,13 +424,18 @@ Deno.test("ThreadPool ends threads that have nothing to do, but for the least", 
 });
 
 Deno.test("ThreadPool keeps an idle thread that gives signs of life", async () => {
-  const { pool, work } = poolOfOne({ heartbeatMs: 200 });
-  await using _pool = pool;
-  await work.add(1, 2);
+  const names = await runVirtual(async () => {
+    const { pool, work } = poolOfOne({
+      heartbeatMs: HOUR_MS / 10,
+      idleMs: Infinity,
+    });
+    await using _pool = pool;
+    const before = await work.nameOfThread();
+    await sleep(HOUR_MS);
+    return [before, await work.nameOfThread()];
+  });
 
-  await sleep(500);
-
-  assertEquals(await work.nameOfThread(), "pool-1");
+  assertEquals(names, ["pool-1", "pool-1"]);
 });
 
 Deno.test("ThreadPool replaces an idle thread that gives no sign of life", async () => {
