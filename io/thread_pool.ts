@@ -57,6 +57,12 @@ import { WorkerCrashedError } from "./_worker_thread.ts";
 export type { Duration } from "../_internal/check.ts";
 export * from "./_thread_pool_types.ts";
 
+/** A timer that means nothing any more when its loop was closed. */
+interface Alarm {
+  readonly timer: Timer;
+  readonly loop: EventLoop;
+}
+
 /** How many threads a call may bring down before it is kept away from them. */
 const MAX_CRASHES = 2;
 
@@ -113,9 +119,9 @@ export class ThreadPool implements AsyncDisposable {
   #broken: ThreadPoolBrokenError | undefined;
   #bootFailures = 0;
   /** Set while the pool waits to start another thread. */
-  #backoff: Timer | undefined;
+  #backoff: Alarm | undefined;
   /** Set while a thread with too many calls is watched. */
-  #watch: Timer | undefined;
+  #watch: Alarm | undefined;
   #completed = 0;
   #stuck = 0;
 
@@ -470,8 +476,10 @@ export class ThreadPool implements AsyncDisposable {
   }
 
   /** Starts threads for those who wait, and the ones that are always there. */
-  #grow(loop: EventLoop): void {
-    if (this.#backoff !== undefined || loop.closed) return;
+  #grow(present: EventLoop): void {
+    // The present loop may belong to a run that has ended.
+    const loop = this.#line.head?.loop ?? present;
+    if (isSet(this.#backoff) || loop.closed) return;
     if (this.#state === "broken") return;
     const { minThreads, maxThreads } = this.#crew.plan;
     const least = this.#state === "open" ? minThreads : 0;
@@ -486,20 +494,21 @@ export class ThreadPool implements AsyncDisposable {
 
   /** Takes calls from a thread that has begun with a long one. */
   #balance(loop: EventLoop): void {
-    if (this.#line.size > 0 || this.#watch !== undefined) return;
+    if (this.#line.size > 0 || isSet(this.#watch)) return;
     // One thread has nobody to give calls to.
     if (this.#crew.size === 1) return;
     if (this.#crew.count((thread) => thread.idle) === 0) return;
     const overloaded = this.#crew.overloaded();
     if (overloaded === undefined) return;
     if (overloaded === "later") {
-      this.#watch = loop.timers.after(this.#crew.stealMs, {
+      const timer = loop.timers.after(this.#crew.stealMs, {
         label: "a look at busy threads",
         expire: () => {
           this.#watch = undefined;
           this.#dispatch(loop);
         },
       });
+      this.#watch = { timer, loop };
       return;
     }
     for (const call of overloaded.takeBack()) this.#line.unshift(call);
@@ -545,20 +554,22 @@ export class ThreadPool implements AsyncDisposable {
     this.#line.unshift(call);
   }
 
-  #bootFailed(loop: EventLoop, how: string, cause: unknown): void {
+  #bootFailed(present: EventLoop, how: string, cause: unknown): void {
     this.#bootFailures++;
     if (this.#bootFailures >= this.#maxBootFailures) {
       return this.#break(how, cause);
     }
-    if (this.#backoff !== undefined) return;
+    if (isSet(this.#backoff)) return;
+    const loop = this.#line.head?.loop ?? present;
     const ms = this.#bootBackoffMs * 2 ** (this.#bootFailures - 1);
-    this.#backoff = loop.timers.after(ms, {
+    const timer = loop.timers.after(ms, {
       label: "the start of another thread",
       expire: () => {
         this.#backoff = undefined;
         this.#dispatch(loop);
       },
     });
+    this.#backoff = { timer, loop };
   }
 
   /** No thread can be started: all that waits for one fails. */
@@ -577,8 +588,8 @@ export class ThreadPool implements AsyncDisposable {
 
   /** Nothing is to be done any more. */
   #close(): void {
-    this.#backoff?.cancel();
-    this.#watch?.cancel();
+    this.#backoff?.timer.cancel();
+    this.#watch?.timer.cancel();
     this.#backoff = undefined;
     this.#watch = undefined;
     this.#crew.close();
@@ -639,6 +650,10 @@ export function withTransfer<T extends object>(
 ): T {
   here.transfers.set(value, transfer);
   return value;
+}
+
+function isSet(alarm: Alarm | undefined): boolean {
+  return alarm !== undefined && !alarm.loop.closed;
 }
 
 function usualThreads(): number {

@@ -21,6 +21,8 @@ export class WorkEntry<T> implements Prioritized<WorkEntry<T>> {
   lastError: unknown = undefined;
   /** Its delay, or the end of its lease. */
   timer: Timer | undefined = undefined;
+  /** The loop whose timer that is. */
+  loop: EventLoop | undefined = undefined;
 
   constructor(id: number, item: T, priority: number) {
     this.id = id;

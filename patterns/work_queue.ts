@@ -306,8 +306,21 @@ export class WorkQueue<T> {
   }
 
   #take(loop: EventLoop): Delivery<T> | undefined {
+    if (this.#ready.size === 0) this.#rescue(loop);
     const entry = this.#ready.shift();
     return entry === undefined ? undefined : this.#handOut(entry, loop);
+  }
+
+  /** Takes back what waits for a time that will not come: that of a closed loop. */
+  #rescue(loop: EventLoop): void {
+    for (const entry of this.#delayed) {
+      if (!entry.loop?.closed) continue;
+      this.#delayed.delete(entry);
+      this.#ready.push(entry);
+    }
+    for (const lease of this.#leases) {
+      if (lease.loop.closed && this.#end(lease)) this.#again(lease, loop, 0);
+    }
   }
 
   readonly #owner: DeliveryOwner<T> = {
@@ -319,7 +332,7 @@ export class WorkQueue<T> {
     nack: (lease, error, delayMs) => {
       if (!this.#end(lease)) return false;
       lease.entry.lastError = error;
-      this.#again(lease, delayMs);
+      this.#again(lease, lease.loop, delayMs);
       return true;
     },
     giveBack: (lease) => {
@@ -338,6 +351,7 @@ export class WorkQueue<T> {
   #enter(entry: WorkEntry<T>, loop: EventLoop, delayMs: number): void {
     if (delayMs > 0) {
       this.#delayed.add(entry);
+      entry.loop = loop;
       entry.timer = loop.timers.after(delayMs, {
         label: `an item of queue "${this.#name}"`,
         expire: () => {
@@ -372,7 +386,7 @@ export class WorkQueue<T> {
       expire: () => {
         if (!this.#end(lease)) return;
         entry.lastError = undefined;
-        this.#again(lease, undefined);
+        this.#again(lease, loop, undefined);
       },
     });
   }
@@ -387,7 +401,11 @@ export class WorkQueue<T> {
   }
 
   /** Hands an item out again, unless that was done too often. */
-  #again({ entry, loop }: Lease<T>, delayMs: number | undefined): void {
+  #again(
+    { entry }: Lease<T>,
+    loop: EventLoop,
+    delayMs: number | undefined,
+  ): void {
     if (entry.attempts < this.#maxAttempts) {
       this.#enter(entry, loop, delayMs ?? this.#delayFor(entry, loop));
       return;

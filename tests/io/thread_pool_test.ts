@@ -6,6 +6,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { abortable } from "@ilmek/async/checkpoint";
 import { CancelledError, TimeoutError } from "@ilmek/async/errors";
 import { gather } from "@ilmek/async/gather";
 import { Runner, type RunnerOptions } from "@ilmek/async/runner";
@@ -528,6 +529,29 @@ Deno.test("the end of a run ends the threads that were started in it", async () 
 
   await reportsOf(() => work.add(3, 4));
   assertEquals(pool.threads, 0);
+});
+
+Deno.test("calls of one run get a thread when the run of another thread has ended", async () => {
+  const { pool, work } = poolOfOne();
+  await using _pool = pool;
+  const started = Promise.withResolvers<void>();
+  const over = Promise.withResolvers<void>();
+  const other = reportsOf(async () => {
+    await work.add(1, 2);
+    started.resolve();
+    await abortable(over.promise);
+  });
+  await started.promise;
+  const numbers = sharedNumbers();
+  const first = work.waitFor(numbers, "first");
+  await begun(numbers);
+  const second = work.nameOfThread();
+
+  over.resolve();
+  await other;
+  Atomics.store(numbers, 1, 1);
+
+  assertEquals([await first, await second], ["first", "pool-2"]);
 });
 
 Deno.test("ThreadPool refuses what makes no sense", async () => {

@@ -3,9 +3,11 @@ import { cancelSweep } from "@ilmek/async/cancel-sweep";
 import { CancelledError, TimeoutError } from "@ilmek/async/errors";
 import { explore } from "@ilmek/async/explore";
 import { getRunningLoop } from "@ilmek/async/loop";
+import { Runner } from "@ilmek/async/runner";
 import { sleep } from "@ilmek/async/sleep";
 import { createTask } from "@ilmek/async/task";
 import { timeout } from "@ilmek/async/timeout";
+import { runVirtual } from "@ilmek/async/virtual";
 import {
   type DeadLetter,
   WorkQueue,
@@ -361,6 +363,26 @@ testClean(
     for (let i = 0; i < 2; i++) (await queue.get()).ack();
   },
 );
+
+Deno.test("what a run has left can be got in the next one", async () => {
+  const queue = queueOf("leased", "dropped");
+  await using runner = new Runner();
+  await runner.run(async () => {
+    await queue.get();
+    queue.put("delayed", { delayMs: HOUR_MS });
+  });
+  await runner.close();
+
+  await runVirtual(async () => {
+    const items: string[] = [];
+    for (let i = 0; i < 3; i++) {
+      const delivery = await queue.get();
+      items.push(`${delivery.item} ${delivery.attempt}`);
+      delivery.ack();
+    }
+    assertEquals(items, ["dropped 1", "delayed 1", "leased 2"]);
+  });
+});
 
 Deno.test("WorkQueue loses no item, whoever is cancelled", async () => {
   await cancelSweep(async (sweep) => {
