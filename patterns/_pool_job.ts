@@ -1,6 +1,9 @@
 import type { Actor } from "../_internal/actor.ts";
+import { cancellationOf, cancelScope } from "../_internal/cancellation.ts";
+import { Claim, type Line } from "../_internal/claim.ts";
 import type { Frame } from "../_internal/frame.ts";
 import type { Prioritized } from "../_internal/priority_line.ts";
+import { linkSignal } from "../_internal/signal.ts";
 import { spawn } from "../_internal/spawn.ts";
 import type { PolicyContext } from "./policy.ts";
 
@@ -10,54 +13,111 @@ export interface WorkerPoolJob extends PolicyContext {
   readonly worker: number;
 }
 
-/** A job that waits for a worker, or has one. */
-export class PoolJob<T = unknown> implements Prioritized<PoolJob> {
+/** How a job is made. */
+export interface PoolJobPlan<T> {
+  readonly fn: (job: WorkerPoolJob) => T | PromiseLike<T>;
+  readonly name: string | undefined;
+}
+
+/** Whom a job turns to. */
+export interface PoolJobOwner {
+  readonly label: string;
+  /** It was given up before it had a worker. */
+  leaveLine(job: PoolJob): void;
+  /** It has ended. */
+  ended(job: PoolJob): void;
+}
+
+/**
+ * A job that waits for a worker, or has one.
+ *
+ * With a task from the start it waits as a task that is held; without, its caller
+ * waits, and the task is made when there is a worker.
+ */
+export class PoolJob implements Prioritized<PoolJob>, Line {
   prev: PoolJob | undefined = undefined;
   next: PoolJob | undefined = undefined;
   readonly priority: number;
-  readonly actor: Actor<T>;
   worker: number | undefined = undefined;
+  actor: Actor | undefined = undefined;
   /** How many jobs this one waits for that stand in line. */
   blockers = 0;
+  readonly #owner: PoolJobOwner;
   #isInLine = true;
+  #isAborted = false;
+  #claim: Claim<void> | undefined = undefined;
   /** The job that waits for this one to leave the line. */
   #blocked: PoolJob | undefined = undefined;
 
-  /**
-   * The job runs in the caller's context, and in a scope below the root: it
-   * belongs to the pool, and not to the caller's deadline.
-   */
-  constructor(
-    frame: Frame,
-    fn: (job: WorkerPoolJob) => T | PromiseLike<T>,
-    options: {
-      readonly priority: number;
-      readonly name: string | undefined;
-      readonly onEnd: (job: PoolJob) => void;
-    },
-  ) {
-    const { priority, name, onEnd } = options;
+  constructor(priority: number, owner: PoolJobOwner) {
     this.priority = priority;
-    const view = new JobView(this as PoolJob);
-    this.actor = spawn<T>(frame.loop.root, () => fn(view), {
-      name,
-      held: true,
-      onEnd: () => onEnd(this as PoolJob),
-    });
+    this.#owner = owner;
   }
 
-  /** Lets the job begin, or end if it was cancelled before. */
+  get name(): string {
+    return this.actor?.name ?? "a job";
+  }
+
+  /**
+   * Makes the task of the job. It runs in the caller's context, and in a scope below
+   * the root: it belongs to the pool, and not to the caller's deadline.
+   */
+  spawn<T>(frame: Frame, { fn, name }: PoolJobPlan<T>): Actor<T> {
+    const held = this.#isInLine;
+    const view = new JobView(this);
+    const actor = spawn<T>(frame.loop.root, () => fn(view), {
+      name,
+      held,
+      onEnd: () => this.#owner.ended(this),
+    });
+    this.actor = actor as Actor;
+    if (held) actor.scope.onStruck = () => this.#owner.leaveLine(this);
+    if (this.#isAborted) this.abort();
+    return actor;
+  }
+
+  /** Lets the caller wait for a worker, in line. */
+  wait(frame: Frame, signal: AbortSignal | undefined): Promise<void> {
+    const claim = new Claim<void>(frame, this.#owner);
+    claim.line = this;
+    this.#claim = claim;
+    linkSignal(claim as Claim, signal);
+    return claim.wait();
+  }
+
+  /** The caller does not wait any more. */
+  withdraw(): void {
+    this.#owner.leaveLine(this);
+  }
+
+  /** Leaves the line: the job begins, or its task ends since it was cancelled. */
   begin(): void {
     this.#isInLine = false;
     if (this.#blocked !== undefined) this.#blocked.blockers--;
     this.#blocked = undefined;
-    this.actor.scope.onStruck = undefined;
-    this.actor.loop.defer(this.actor as Actor);
+    const claim = this.#claim;
+    if (claim !== undefined) {
+      claim.line = undefined;
+      claim.grant(undefined);
+    } else if (this.actor !== undefined) {
+      this.actor.scope.onStruck = undefined;
+      this.actor.loop.defer(this.actor);
+    }
+  }
+
+  /** Cancels the job: the pool is stopped. */
+  abort(): void {
+    const reason = "the pool was stopped";
+    this.#isAborted = true;
+    if (this.actor !== undefined) cancelScope(this.actor.scope, reason);
+    else if (this.#isInLine && this.#claim !== undefined) {
+      this.#claim.fail(cancellationOf(this.#claim.frame.scope, reason));
+    }
   }
 
   /** Says that another job waits for this one, as long as it stands in line. */
-  keepWaiting(outer: PoolJob): void {
-    if (!this.#isInLine) return;
+  keepWaiting(outer: PoolJob | undefined): void {
+    if (outer === undefined || !this.#isInLine) return;
     outer.blockers++;
     this.#blocked = outer;
   }
@@ -79,6 +139,6 @@ class JobView implements WorkerPoolJob {
   }
 
   get signal(): AbortSignal {
-    return this.#job.actor.scope.signal;
+    return (this.#job.actor as Actor).scope.signal;
   }
 }

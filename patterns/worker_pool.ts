@@ -11,6 +11,7 @@
  *
  * @module
  */
+import type { Actor } from "../_internal/actor.ts";
 import {
   checkCount,
   checkFunction,
@@ -18,7 +19,7 @@ import {
   toLimitMs,
   toMs,
 } from "../_internal/check.ts";
-import { cancellationOf, cancelScope } from "../_internal/cancellation.ts";
+import { cancellationOf } from "../_internal/cancellation.ts";
 import { Claim, ClaimList } from "../_internal/claim.ts";
 import { type CancelledError, DeadlockError } from "../_internal/errors.ts";
 import { currentFrame, type Frame } from "../_internal/frame.ts";
@@ -29,7 +30,12 @@ import { linkSignal, listen } from "../_internal/signal.ts";
 import { Task } from "../primitives/task.ts";
 import { moveOnAfter } from "../primitives/timeout.ts";
 import { uncancellable } from "../primitives/uncancellable.ts";
-import { PoolJob, type WorkerPoolJob } from "./_pool_job.ts";
+import {
+  PoolJob,
+  type PoolJobOwner,
+  type PoolJobPlan,
+  type WorkerPoolJob,
+} from "./_pool_job.ts";
 import type { Policy } from "./policy.ts";
 import {
   type SubmittedJob,
@@ -87,6 +93,7 @@ export class WorkerPool implements Policy<WorkerPoolJob>, AsyncDisposable {
   readonly #joiners = new ClaimList();
   /** Places that were granted, and are not used yet. */
   #granted = 0;
+  readonly #owner: PoolJobOwner;
   #unfinished = 0;
   #completed = 0;
   #state: "created" | "started" | "stopped" | "aborted" = "created";
@@ -103,6 +110,11 @@ export class WorkerPool implements Policy<WorkerPoolJob>, AsyncDisposable {
     }
     this.#capacity = checkCount(capacity, "create a pool", "capacity", 0);
     this.#name = name;
+    this.#owner = {
+      label: `a worker of pool "${name}"`,
+      leaveLine: (job) => this.#leaveLine(job),
+      ended: (job) => this.#onEnd(job),
+    };
     if (autoStart) this.start();
   }
 
@@ -188,25 +200,22 @@ export class WorkerPool implements Policy<WorkerPoolJob>, AsyncDisposable {
     fn: (job: WorkerPoolJob) => T | PromiseLike<T>,
     options: WorkerPoolSubmitOptions = {},
   ): Promise<T> {
-    const { signal } = options;
+    const { signal, priority = 0, name } = options;
     const frame = currentFrame();
-    const outer = this.#outerJob(frame, signal);
-    if (outer !== undefined) outer.blockers++;
-    let job: PoolJob<T>;
-    try {
-      job = await this.#submit(frame, fn, options);
-    } finally {
-      if (outer !== undefined) outer.blockers--;
-    }
-    if (outer !== undefined) job.keepWaiting(outer);
-    const { outcome, scope } = job.actor;
+    await this.#room(frame, fn, options);
+    this.#granted--;
+    const job = new PoolJob(priority, this.#owner);
+    this.#unfinished++;
+    if (this.#state === "aborted") job.abort();
+    if (!this.#giveWorker(job)) await this.#standInLine(job, frame, signal);
+    const actor = this.#spawn(job, frame, { fn, name });
     let aborted: CancelledError | undefined;
     const unlisten = signal === undefined ? undefined : listen(signal, () => {
-      aborted = cancellationOf(scope, signal.reason, { kind: "signal" });
-      scope.cancel(aborted);
+      aborted = cancellationOf(actor.scope, signal.reason, { kind: "signal" });
+      actor.scope.cancel(aborted);
     });
     try {
-      return await outcome.join(frame, { owns: true });
+      return await actor.outcome.join(frame, { owns: true });
     } catch (error) {
       throw aborted !== undefined && error === aborted ? signal?.reason : error;
     } finally {
@@ -231,8 +240,10 @@ export class WorkerPool implements Policy<WorkerPoolJob>, AsyncDisposable {
     fn: (job: WorkerPoolJob) => T | PromiseLike<T>,
     options: WorkerPoolSubmitOptions = {},
   ): Promise<SubmittedJob<T>> {
-    const job = await this.#submit(currentFrame(), fn, options);
-    return { task: Task.of(job.actor) };
+    const frame = currentFrame();
+    await this.#room(frame, fn, options);
+    this.#granted--;
+    return { task: Task.of(this.#accept(frame, fn, options)) };
   }
 
   /**
@@ -274,8 +285,8 @@ export class WorkerPool implements Policy<WorkerPoolJob>, AsyncDisposable {
   ): Task<T> | undefined {
     checkJob(fn, options);
     if (this.stopped) throw this.#stoppedFault("submit a job to");
-    if (this.#room <= 0) return undefined;
-    return Task.of(this.#accept(currentFrame(), fn, options).actor);
+    if (this.#places <= 0) return undefined;
+    return Task.of(this.#accept(currentFrame(), fn, options));
   }
 
   /**
@@ -354,7 +365,7 @@ export class WorkerPool implements Policy<WorkerPoolJob>, AsyncDisposable {
   }
 
   /** How many more jobs may be submitted at once. */
-  get #room(): number {
+  get #places(): number {
     const places = this.#idle.size + this.#capacity;
     return places - this.#line.size - this.#granted;
   }
@@ -364,60 +375,98 @@ export class WorkerPool implements Policy<WorkerPoolJob>, AsyncDisposable {
     return this.#unfinished + this.#granted;
   }
 
-  async #submit<T>(
+  /** Waits until there is room for another job, and counts it as granted. */
+  async #room(
     frame: Frame,
-    fn: (job: WorkerPoolJob) => T | PromiseLike<T>,
+    fn: unknown,
     options: WorkerPoolSubmitOptions,
-  ): Promise<PoolJob<T>> {
+  ): Promise<void> {
     const { signal } = options;
     checkJob(fn, options);
     await refusal(frame, "submit a job", signal);
     if (this.stopped) throw this.#stoppedFault("submit a job to");
     // Whoever finds room finds nobody in line: what is freed goes to the line.
-    if (this.#room > 0) {
-      const job = this.#accept(frame, fn, options);
-      await frame.loop.pass(DONE, frame);
-      return job;
+    if (this.#places > 0) {
+      this.#granted++;
+      return;
     }
+    const outer = this.#outerJob(frame, signal);
     const claim = new Claim<void>(frame, {
       label: `room in pool "${this.#name}"`,
     });
     this.#submitters.push(claim as Claim);
     linkSignal(claim as Claim, signal);
-    await claim.wait();
-    this.#granted--;
+    if (outer !== undefined) outer.blockers++;
     try {
-      return this.#accept(frame, fn, options);
+      await claim.wait();
     } finally {
-      this.#settle();
+      if (outer !== undefined) outer.blockers--;
     }
   }
 
+  /** Makes a job with a task, which the caller need not wait for. */
   #accept<T>(
     frame: Frame,
     fn: (job: WorkerPoolJob) => T | PromiseLike<T>,
     options: WorkerPoolSubmitOptions,
-  ): PoolJob<T> {
+  ): Actor<T> {
     const { priority = 0, name } = options;
-    const job = new PoolJob<T>(frame, fn, {
-      priority,
-      name,
-      onEnd: this.#onEnd,
-    });
+    const job = new PoolJob(priority, this.#owner);
     this.#unfinished++;
-    this.#line.push(job as PoolJob);
-    const { scope } = job.actor;
-    scope.onStruck = () => this.#leaveLine(job as PoolJob);
-    if (this.#state === "aborted") cancelScope(scope, "the pool was stopped");
-    else if (scope.struck !== undefined) this.#leaveLine(job as PoolJob);
+    const actor = this.#spawn(job, frame, { fn, name });
+    this.#line.push(job);
+    if (this.#state === "aborted") job.abort();
+    else if (actor.scope.struck !== undefined) this.#leaveLine(job);
     else this.#dispatch();
-    return job;
+    return actor;
+  }
+
+  #spawn<T>(job: PoolJob, frame: Frame, plan: PoolJobPlan<T>): Actor<T> {
+    try {
+      return job.spawn(frame, plan);
+    } catch (error) {
+      // Its run has ended: the worker is for others.
+      this.#onEnd(job);
+      throw error;
+    }
+  }
+
+  /** Gives a worker to a job at once, if one is idle. */
+  #giveWorker(job: PoolJob): boolean {
+    if (this.#idle.size === 0) return false;
+    job.worker = this.#idle.shift();
+    this.#running.add(job);
+    job.begin();
+    return true;
+  }
+
+  /** Lets the caller wait for a worker. */
+  async #standInLine(
+    job: PoolJob,
+    frame: Frame,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    let outer: PoolJob | undefined;
+    try {
+      outer = this.#outerJob(frame, signal);
+    } catch (error) {
+      this.#onEnd(job);
+      throw error;
+    }
+    job.keepWaiting(outer);
+    this.#line.push(job);
+    const turn = job.wait(frame, signal);
+    if (this.#state === "aborted") job.abort();
+    await turn;
   }
 
   /** A job was cancelled before it had a worker. */
   #leaveLine(job: PoolJob): void {
     this.#line.remove(job);
+    const { actor } = job;
     job.begin();
+    // A task tells by itself that it has ended.
+    if (actor === undefined) this.#onEnd(job);
     this.#offerRoom();
   }
 
@@ -434,13 +483,13 @@ export class WorkerPool implements Policy<WorkerPoolJob>, AsyncDisposable {
   }
 
   #offerRoom(): void {
-    while (this.#submitters.size > 0 && this.#room > 0) {
+    while (this.#submitters.size > 0 && this.#places > 0) {
       this.#granted++;
       this.#submitters.shift()?.grant(undefined);
     }
   }
 
-  readonly #onEnd = (job: PoolJob): void => {
+  #onEnd(job: PoolJob): void {
     this.#unfinished--;
     this.#completed++;
     if (job.worker !== undefined) {
@@ -449,7 +498,7 @@ export class WorkerPool implements Policy<WorkerPoolJob>, AsyncDisposable {
       this.#dispatch();
     }
     this.#settle();
-  };
+  }
 
   /** Wakes those who wait until all is done, if it is. */
   #settle(): void {
@@ -469,13 +518,11 @@ export class WorkerPool implements Policy<WorkerPoolJob>, AsyncDisposable {
 
   #cancelAll(): void {
     this.#state = "aborted";
-    for (const job of [...this.#line, ...this.#running]) {
-      cancelScope(job.actor.scope, "the pool was stopped");
-    }
+    for (const job of [...this.#line, ...this.#running]) job.abort();
   }
 
   #giveUp(graceMs: number): void {
-    const names = [...this.#running].map(({ actor }) => actor.name);
+    const names = [...this.#running].map(({ name }) => name);
     currentFrame().loop.report({
       message:
         `Cannot wait longer for the jobs of pool "${this.#name}": the grace of ${graceMs} ms is over for ${
