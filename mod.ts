@@ -41,6 +41,7 @@ export * from "./patterns/retry_budget.ts";
 export * from "./patterns/schedule.ts";
 export * from "./patterns/single_flight.ts";
 export * from "./patterns/stale_if_error.ts";
+export * from "./patterns/supervisor.ts";
 export * from "./patterns/timeout_policy.ts";
 export * from "./patterns/work_queue.ts";
 export * from "./patterns/worker_pool.ts";
