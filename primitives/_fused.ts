@@ -116,6 +116,7 @@ export class Fused implements Pull {
   #pump(source: Pull, first: Pulled): Pulled | Promise<Pulled> | undefined {
     const stages = this.#stages;
     const { length } = stages;
+    const mayEnd = this.#mayEnd;
     let result: Pulled | PromiseLike<Pulled> = first;
     for (let n = 0; n < ITEMS_AT_ONCE; n++) {
       if (isLater(result)) {
@@ -134,7 +135,7 @@ export class Fused implements Pull {
           this.#later = { result: undefined, value, at };
           return undefined;
         }
-        if (this.#mayEnd) this.#look(at);
+        if (mayEnd) this.#look(at);
         if (value === SKIP || ++at === length) break;
         value = (stages[at] as Stage).push(value);
       }

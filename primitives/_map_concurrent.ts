@@ -112,6 +112,12 @@ export class MapWork implements Work {
   };
 }
 
+/**
+ * How often a worker looks for an item before it waits. Sources that answer at once
+ * have the next one ready by then: a claim costs several times as much as a look.
+ */
+const LOOKS = 2;
+
 /** A task that calls the function for one item after the other. */
 class Worker implements Member, Line {
   readonly name = "worker of map()";
@@ -144,6 +150,9 @@ class Worker implements Member, Line {
     const frame = currentFrame();
     const fn = this.#fn;
     for (;;) {
+      for (let i = 0; this.#job === undefined && i < LOOKS; i++) {
+        await undefined;
+      }
       const job = this.#job ?? await this.#turn(frame);
       this.#job = undefined;
       const result = fn(job.value, job.index);

@@ -1,9 +1,8 @@
 import { isThenable } from "../_internal/check.ts";
-import { Claim, ClaimList, UNTIL_GONE } from "../_internal/claim.ts";
+import { Claim, ClaimList, type Line, UNTIL_GONE } from "../_internal/claim.ts";
 import type { CancelledError } from "../_internal/errors.ts";
 import { currentFrame, type Frame } from "../_internal/frame.ts";
 import { refusal } from "../_internal/refuse.ts";
-import { ScopeNode } from "../_internal/scope_node.ts";
 import type { Timer } from "../_internal/timer_queue.ts";
 import type { Fused } from "./_fused.ts";
 import {
@@ -49,12 +48,8 @@ export class Run<T> implements AsyncIterableIterator<T, undefined> {
   async return(): Promise<IteratorResult<T, undefined>> {
     if (this.#over) return DONE;
     this.#over = true;
-    try {
-      if (this.#pending === undefined || await this.#endPending()) {
-        await closePull(this.#pull, this.#settings);
-      }
-    } finally {
-      this.#guard?.leave();
+    if (this.#pending === undefined || await this.#endPending()) {
+      await closePull(this.#pull, this.#settings);
     }
     return DONE;
   }
@@ -70,7 +65,7 @@ export class Run<T> implements AsyncIterableIterator<T, undefined> {
     if (refused !== undefined) return this.#refuse(refused);
     const result = this.#pull.next();
     if (isThenable(result)) return this.#wait(frame, result);
-    if (result.done) this.#end();
+    if (result.done) this.#over = true;
     return frame.loop.pass(Promise.resolve(result), frame);
   }
 
@@ -108,19 +103,18 @@ export class Run<T> implements AsyncIterableIterator<T, undefined> {
 
   /** Waits for an item, as long as the scope of the one who asks lets it. */
   #wait(frame: Frame, result: PromiseLike<Pulled>): Promise<Pulled> {
-    if (this.#guard?.parent !== frame.scope) {
-      this.#guard?.leave();
+    if (this.#guard?.frame !== frame) {
       this.#guard = new Guard(frame, this.#settings, () => this.#abandon());
     }
     const guard = this.#guard;
     return this.#pending = new Promise<Pulled>((resolve, reject) => {
       guard.begin(reject);
       result.then((answer) => {
-        if (answer.done) this.#end();
+        if (answer.done) this.#over = true;
         this.#settle(guard);
         resolve(answer);
       }, (error) => {
-        this.#end();
+        this.#over = true;
         this.#settle(guard);
         reject(error);
       });
@@ -131,11 +125,6 @@ export class Run<T> implements AsyncIterableIterator<T, undefined> {
     this.#pending = undefined;
     guard.end();
     this.#handOn();
-  }
-
-  #end(): void {
-    this.#over = true;
-    this.#guard?.leave();
   }
 
   /** Sees to the end of a `next` that is under way; `false` if there is none. */
@@ -152,6 +141,7 @@ export class Run<T> implements AsyncIterableIterator<T, undefined> {
       message:
         `Cannot end a source: its "next" has not ended within ${graceMs} ms`,
     });
+    this.#guard?.end();
     this.#leave();
     return false;
   }
@@ -172,10 +162,15 @@ export class Run<T> implements AsyncIterableIterator<T, undefined> {
   }
 }
 
-/** Sees that a consumer who is cancelled does not wait for ever. */
-class Guard {
-  readonly parent: ScopeNode;
-  readonly #node: ScopeNode;
+/**
+ * Sees that a consumer who is cancelled does not wait for ever.
+ *
+ * Its claim only stands in the scope, to be struck: it is never decided, and serves
+ * for one wait after the other.
+ */
+class Guard implements Line {
+  readonly frame: Frame;
+  readonly #claim: Claim;
   readonly #graceMs: number;
   readonly #abandon: () => boolean;
   #reject: ((error: unknown) => void) | undefined = undefined;
@@ -186,44 +181,45 @@ class Guard {
     { graceMs }: PullSettings,
     abandon: () => boolean,
   ) {
-    this.parent = frame.scope;
+    this.frame = frame;
     this.#graceMs = graceMs;
     this.#abandon = abandon;
-    this.#node = new ScopeNode(frame.loop, frame.scope);
-    this.#node.onStruck = (error) => this.#strike(error);
+    this.#claim = new Claim(frame, "an item of a source");
+    this.#claim.line = this;
   }
 
   begin(reject: (error: unknown) => void): void {
     this.#reject = reject;
+    this.frame.scope.live().adopt(this.#claim);
   }
 
   end(): void {
     this.#reject = undefined;
+    this.#claim.scope?.disown(this.#claim);
     this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
-  leave(): void {
-    this.#timer?.cancel();
-    this.#node.exit();
-  }
+  withdraw(): void {}
 
-  #strike(error: CancelledError): void {
-    if (this.#reject === undefined) return;
-    const { loop } = this.#node;
-    this.#timer = loop.timers.after(this.#graceMs, {
+  strike(_claim: Claim, error: CancelledError): void {
+    const { loop } = this.frame;
+    this.#timer ??= loop.timers.after(this.#graceMs, {
       label: "the grace of a source",
-      expire: () => {
-        const reject = this.#reject;
-        if (reject === undefined || !this.#abandon()) return;
-        loop.report({
-          message:
-            `Cannot wait longer for a source: it has not ended within ${this.#graceMs} ms`,
-          exception: error,
-        });
-        this.leave();
-        reject(error);
-      },
+      expire: () => this.#expire(error),
     });
+  }
+
+  #expire(error: CancelledError): void {
+    const reject = this.#reject;
+    if (reject === undefined || !this.#abandon()) return;
+    this.frame.loop.report({
+      message:
+        `Cannot wait longer for a source: it has not ended within ${this.#graceMs} ms`,
+      exception: error,
+    });
+    this.end();
+    reject(error);
   }
 }
 

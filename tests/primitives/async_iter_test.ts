@@ -619,3 +619,12 @@ testClean(
     assertEquals(ended, 1);
   },
 );
+
+testClean(
+  "AsyncIter leaves nothing in the scope when a loop is forgotten",
+  async () => {
+    const run = iter(() => numbers(3)).map((n) => n)[Symbol.asyncIterator]();
+
+    assertEquals((await run.next()).value, 0);
+  },
+);
