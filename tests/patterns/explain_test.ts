@@ -1,9 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Chaos } from "@ilmek/async/chaos";
-import { compose } from "@ilmek/async/compose";
+import { CircuitBreaker } from "@ilmek/async/circuit-breaker";
+import { type AnyPolicy, compose } from "@ilmek/async/compose";
 import { explain } from "@ilmek/async/explain";
 import { Fallback } from "@ilmek/async/fallback";
 import { Hedge } from "@ilmek/async/hedge";
+import { RateLimiter } from "@ilmek/async/rate-limiter";
 import { Retry } from "@ilmek/async/retry";
 import { exponential, spaced } from "@ilmek/async/schedule";
 import { StaleIfError } from "@ilmek/async/stale-if-error";
@@ -131,8 +133,10 @@ Deno.test("explain() warns of chaos that is not next to the work", () => {
   assert(`${explain(compose(new Chaos(), new Retry()))}`.includes("warning: "));
 });
 
-Deno.test("explain() knows every policy of the chapter", () => {
+Deno.test("explain() knows the policies of this package", () => {
   const policies = [
+    new CircuitBreaker(),
+    new RateLimiter({ limit: 1, perMs: 1 }),
     new Retry(),
     new Timeout(1),
     new Fallback([() => 1]),
@@ -146,6 +150,16 @@ Deno.test("explain() knows every policy of the chapter", () => {
     assertEquals(facts?.name, policy.name);
     assert((facts?.text.length ?? 0) > 0);
   }
+});
+
+Deno.test("explain() finds orders of real policies, too", () => {
+  const limiter = new RateLimiter({ limit: 1, perMs: 1 });
+  const stack = (...policies: AnyPolicy[]) =>
+    explain(compose(...policies)).warnings.length;
+
+  assertEquals(stack(new Retry(), limiter, new CircuitBreaker()), 0);
+  assertEquals(stack(new CircuitBreaker(), new Retry()), 1);
+  assertEquals(stack(limiter, new Retry()), 1);
 });
 
 Deno.test("explain() throws on what is no policy", () => {
