@@ -5,8 +5,9 @@ import {
   show,
   toMs,
 } from "../_internal/check.ts";
-import type { WindowCounts } from "./_breaker_window.ts";
-import { type ClassifyOptions, PolicyError } from "./policy.ts";
+import { defaultRandom } from "../_internal/random.ts";
+import type { CircuitRejection, CircuitStateChange } from "./_breaker_types.ts";
+import type { ClassifyOptions } from "./policy.ts";
 
 /** Which calls a breaker judges by: the latest so many, or those of a time. */
 export type CircuitBreakerWindow =
@@ -29,89 +30,12 @@ export type CircuitBreakerWindow =
     readonly segments?: number;
   };
 
-/**
- * What a breaker does by itself: it lets calls through, refuses them, or lets some
- * through as probes.
- */
-export type CircuitState = "closed" | "open" | "half-open";
-
-/**
- * What somebody has decided about a breaker: to leave it to itself, to refuse all
- * calls, to let all through uncounted, or to count and to refuse none.
- */
-export type CircuitMode = "auto" | "isolated" | "bypassed" | "shadow";
-
-/** What a breaker tells when its state has changed. */
-export interface CircuitStateChange {
-  /** The name of the breaker. */
-  readonly name: string;
-  /** The state before. */
-  readonly from: CircuitState;
-  /** The state now. */
-  readonly to: CircuitState;
-  /** Why. */
-  readonly why: CircuitChangeReason;
-  /** The breaker after the change. */
-  readonly snapshot: CircuitSnapshot;
-}
-
-/** Why a breaker has changed its state. */
-export type CircuitChangeReason =
-  | "failures"
-  | "slow-calls"
-  | "probes-failed"
-  | "probes-succeeded"
-  | "time-to-probe"
-  | "decided";
-
-/** What a breaker tells when it has refused a call. */
-export interface CircuitRejection {
-  /** The name of the breaker. */
-  readonly name: string;
-  /** What the caller gets thrown. */
-  readonly error: PolicyError;
-}
-
-/** A breaker as plain data: it can be written down, and restored elsewhere. */
-export interface CircuitSnapshot {
-  /** What it does by itself. */
-  readonly state: CircuitState;
-  /** What was decided about it. */
-  readonly mode: CircuitMode;
-  /** After how many milliseconds it lets probes through, if it is open. */
-  readonly reopensInMs: number;
-  /** How often it has opened in a row without a stable time in between. */
-  readonly openings: number;
-  /** How many calls are under way. */
-  readonly inFlight: number;
-  /** The calls that it judges by. */
-  readonly window: WindowCounts;
-  /** What has become of all calls so far. */
-  readonly totals: CircuitTotals;
-}
-
-/** What has become of all calls of a breaker. */
-export interface CircuitTotals {
-  /** Calls that have succeeded. */
-  readonly successes: number;
-  /** Calls that have failed. */
-  readonly failures: number;
-  /** Calls that took longer than `slowMs`. */
-  readonly slow: number;
-  /** Calls that say nothing, such as those that were cancelled. */
-  readonly ignored: number;
-  /** Calls that were refused. */
-  readonly rejected: number;
-  /** How often the breaker has opened. */
-  readonly opens: number;
-}
-
 /** Options of `CircuitBreaker`. */
 export interface CircuitBreakerOptions extends ClassifyOptions {
   /**
    * How errors and reports call the breaker.
    *
-   * @default {"circuit breaker"}
+   * @default {"circuit-breaker"}
    */
   name?: string;
   /**
@@ -207,9 +131,11 @@ export interface CircuitBreakerOptions extends ClassifyOptions {
 }
 
 /** The options of a breaker, checked. */
-export interface BreakerPlan {
+export interface BreakerPlan
+  extends
+    Pick<CircuitBreakerOptions, "classify" | "onStateChange" | "onReject"> {
   readonly name: string;
-  readonly window: CircuitBreakerWindow;
+  readonly window: BreakerWindowPlan;
   readonly minimumCalls: number;
   readonly failureRate: number;
   readonly slowMs: number;
@@ -223,68 +149,32 @@ export interface BreakerPlan {
   readonly probeTimeoutMs: number;
   readonly waitMs: number;
   readonly rampMs: number;
+  readonly random: () => number;
 }
 
-/** Thrown for a call that an open circuit has refused. */
-export class CircuitOpenError extends PolicyError {
-  static {
-    this.prototype.name = "CircuitOpenError";
-  }
-  /** What the breaker did when it refused the call. */
-  readonly state: CircuitState;
-
-  /** Creates the refusal; `options.cause` is the failure that came last. */
-  constructor(
-    policy: string,
-    options: { state: CircuitState; retryAfterMs: number; cause?: unknown },
-  ) {
-    const { state, retryAfterMs } = options;
-    const why = {
-      "open": `it is open for another ${Math.ceil(retryAfterMs)} ms`,
-      "half-open": "its probes are under way",
-      "closed": "it has closed, and lets through only some calls yet",
-    };
-    super(`Cannot run the call under "${policy}": ${why[state]}`, {
-      policy,
-      retryAfterMs,
-      ...("cause" in options ? { cause: options.cause } : {}),
-    });
-    this.state = state;
-  }
-}
-
-/** Thrown for a call under a breaker that was isolated by somebody's decision. */
-export class CircuitIsolatedError extends PolicyError {
-  static {
-    this.prototype.name = "CircuitIsolatedError";
-  }
-
-  /** Creates the refusal of one breaker. */
-  constructor(policy: string) {
-    super(`Cannot run the call under "${policy}": it is isolated`, {
-      policy,
-      retryAfterMs: Infinity,
-    });
-  }
-}
+/** A window, checked. */
+export type BreakerWindowPlan =
+  | { readonly kind: "count"; readonly size: number }
+  | { readonly kind: "time"; readonly ms: number; readonly segments: number };
 
 const DOING = "create a circuit breaker";
 
 /** Checks the options of a breaker. */
 export function planOf(options: CircuitBreakerOptions): BreakerPlan {
-  const { name = "circuit breaker", failureRate = 0.5, slowRate = 0.8 } =
+  const { name = "circuit-breaker", failureRate = 0.5, slowRate = 0.8 } =
     options;
   const { window = { kind: "count", size: 100 }, jitter = 0.5 } = options;
   const { minimumCalls = 20, consecutiveFailures = Infinity } = options;
   const { slowMs = Infinity, openMs = 5000, maxOpenMs = 60_000 } = options;
   const { probes = 5, probeConcurrency = probes } = options;
   const { probeTimeoutMs = 30_000, waitMs = 0, rampMs = 1000 } = options;
+  const { random = defaultRandom, classify, onStateChange, onReject } = options;
   for (
     const hook of ["classify", "random", "onStateChange", "onReject"] as const
   ) {
     if (options[hook] !== undefined) checkFunction(options[hook], DOING, hook);
   }
-  checkWindow(window);
+  const windowPlan = planOfWindow(window);
   checkCount(minimumCalls, DOING, "minimumCalls");
   if (window.kind === "count" && minimumCalls > window.size) {
     throw new RangeError(
@@ -307,7 +197,11 @@ export function planOf(options: CircuitBreakerOptions): BreakerPlan {
   };
   return {
     name,
-    window,
+    window: windowPlan,
+    random,
+    ...(classify === undefined ? {} : { classify }),
+    ...(onStateChange === undefined ? {} : { onStateChange }),
+    ...(onReject === undefined ? {} : { onReject }),
     minimumCalls,
     failureRate,
     slowRate,
@@ -320,19 +214,17 @@ export function planOf(options: CircuitBreakerOptions): BreakerPlan {
   };
 }
 
-function checkWindow(window: CircuitBreakerWindow): void {
+function planOfWindow(window: CircuitBreakerWindow): BreakerWindowPlan {
   if (window?.kind === "count") {
-    checkCount(window.size, DOING, "window.size");
-    if (window.size !== Infinity) return;
+    const size = checkCount(window.size, DOING, "window.size");
+    if (size !== Infinity) return { kind: "count", size };
   }
   if (window?.kind === "time") {
     const ms = toMs(window.ms, DOING, "window.ms");
-    const segments = checkCount(
-      window.segments ?? 10,
-      DOING,
-      "window.segments",
-    );
-    if (ms > 0 && ms !== Infinity && segments !== Infinity) return;
+    const { segments = 10 } = window;
+    checkCount(segments, DOING, "window.segments");
+    const isFinite = ms !== Infinity && segments !== Infinity;
+    if (ms > 0 && isFinite) return { kind: "time", ms, segments };
   }
   throw new RangeError(
     `Cannot ${DOING} as "window" must be of kind "count" or "time", and finite: current value is ${

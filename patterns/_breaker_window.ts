@@ -1,8 +1,4 @@
-/** What one call came to, as the window sees it. */
-export interface WindowEntry {
-  readonly failed: boolean;
-  readonly slow: boolean;
-}
+import type { BreakerWindowPlan } from "./_breaker_options.ts";
 
 /** What a window holds: calls that are over, or have taken too long already. */
 export interface WindowCounts {
@@ -14,47 +10,60 @@ export interface WindowCounts {
   readonly slow: number;
 }
 
-/** The latest calls of a breaker. */
-export interface BreakerWindow {
+/** The latest calls of a breaker. Its counts are as of the latest `now`. */
+export interface BreakerWindow extends WindowCounts {
   /** Adds a call. */
-  add(entry: WindowEntry, now: number): void;
-  /** What is in the window now. */
-  counts(now: number): WindowCounts;
+  add(failed: boolean, slow: boolean, now: number): void;
+  /** Lets calls leave that are too old. */
+  advance(now: number): void;
   clear(): void;
+}
+
+/** Makes the window that a plan asks for. */
+export function windowOf(plan: BreakerWindowPlan): BreakerWindow {
+  return plan.kind === "count"
+    ? new CountWindow(plan.size)
+    : new TimeWindow(plan.ms, plan.segments);
 }
 
 const FAILED = 1;
 const SLOW = 2;
 
 /** The latest `size` calls. */
-export class CountWindow implements BreakerWindow {
+class CountWindow implements BreakerWindow {
+  calls = 0;
+  failures = 0;
+  slow = 0;
   readonly #entries: Uint8Array;
-  /** How many calls there ever were. */
-  #added = 0;
-  #failures = 0;
-  #slow = 0;
+  /** Where the next call goes: in the place of the oldest, if there is one. */
+  #next = 0;
 
   constructor(size: number) {
     this.#entries = new Uint8Array(size);
   }
 
-  add({ failed, slow }: WindowEntry): void {
-    const index = this.#added++ % this.#entries.length;
-    const old = this.#entries[index] as number;
+  add(failed: boolean, slow: boolean): void {
+    const entries = this.#entries;
+    const old = entries[this.#next] as number;
     const entry = (failed ? FAILED : 0) | (slow ? SLOW : 0);
-    this.#entries[index] = entry;
-    this.#failures += (entry & FAILED) - (old & FAILED);
-    this.#slow += ((entry & SLOW) - (old & SLOW)) / SLOW;
+    if (this.calls < entries.length) this.calls++;
+    if (entry !== old) {
+      entries[this.#next] = entry;
+      this.failures += (entry & FAILED) - (old & FAILED);
+      this.slow += ((entry & SLOW) - (old & SLOW)) / SLOW;
+    }
+    if (++this.#next === entries.length) this.#next = 0;
   }
 
-  counts(): WindowCounts {
-    const calls = Math.min(this.#added, this.#entries.length);
-    return { calls, failures: this.#failures, slow: this.#slow };
-  }
+  advance(): void {}
 
   clear(): void {
     this.#entries.fill(0);
-    this.#added = this.#failures = this.#slow = 0;
+    this.#next =
+      this.calls =
+      this.failures =
+      this.slow =
+        0;
   }
 }
 
@@ -65,14 +74,14 @@ interface Segment {
 }
 
 /** The calls of the latest stretch of time, in segments that leave as a whole. */
-export class TimeWindow implements BreakerWindow {
+class TimeWindow implements BreakerWindow {
   readonly #segmentMs: number;
   readonly #segments: Segment[];
   /** Which segment is the latest, counted from the beginning of time. */
   #latest = -Infinity;
-  #calls = 0;
-  #failures = 0;
-  #slow = 0;
+  calls = 0;
+  failures = 0;
+  slow = 0;
 
   constructor(ms: number, segments: number) {
     this.#segmentMs = ms / segments;
@@ -82,35 +91,29 @@ export class TimeWindow implements BreakerWindow {
     );
   }
 
-  add({ failed, slow }: WindowEntry, now: number): void {
-    this.#advance(now);
+  add(failed: boolean, slow: boolean, now: number): void {
+    this.advance(now);
     const segment = this.#at(this.#latest);
     segment.calls++;
-    this.#calls++;
+    this.calls++;
     if (failed) {
       segment.failures++;
-      this.#failures++;
+      this.failures++;
     }
     if (slow) {
       segment.slow++;
-      this.#slow++;
+      this.slow++;
     }
-  }
-
-  counts(now: number): WindowCounts {
-    this.#advance(now);
-    return { calls: this.#calls, failures: this.#failures, slow: this.#slow };
   }
 
   clear(): void {
     for (const segment of this.#segments) {
       segment.calls = segment.failures = segment.slow = 0;
     }
-    this.#calls = this.#failures = this.#slow = 0;
+    this.calls = this.failures = this.slow = 0;
   }
 
-  /** Lets segments leave that are too old. */
-  #advance(now: number): void {
+  advance(now: number): void {
     const index = Math.floor(now / this.#segmentMs);
     if (index <= this.#latest) return;
     const { length } = this.#segments;
@@ -118,9 +121,9 @@ export class TimeWindow implements BreakerWindow {
     else {
       for (let i = this.#latest + 1; i <= index; i++) {
         const segment = this.#at(i);
-        this.#calls -= segment.calls;
-        this.#failures -= segment.failures;
-        this.#slow -= segment.slow;
+        this.calls -= segment.calls;
+        this.failures -= segment.failures;
+        this.slow -= segment.slow;
         segment.calls = segment.failures = segment.slow = 0;
       }
     }

@@ -6,6 +6,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import { Bulkhead } from "@ilmek/async/bulkhead";
 import {
   CircuitBreaker,
   type CircuitBreakerOptions,
@@ -13,6 +14,7 @@ import {
   CircuitOpenError,
   type CircuitSnapshot,
 } from "@ilmek/async/circuit-breaker";
+import { compose } from "@ilmek/async/compose";
 import { CancelledError } from "@ilmek/async/errors";
 import { gather } from "@ilmek/async/gather";
 import { PolicyError } from "@ilmek/async/policy";
@@ -508,6 +510,113 @@ testClean(
     assertEquals(breaker.state, "closed");
   },
 );
+
+testClean(
+  "a newcomer never takes the place that a waiter was given",
+  async () => {
+    const breaker = sensitive({ waitMs: 1000 });
+    await fail(breaker);
+    await sleep(100);
+    const log: string[] = [];
+    const call = (name: string) =>
+      breaker.run(async () => {
+        log.push(name);
+        await sleep(5);
+      });
+    const probe = createTask(() => breaker.run(() => sleep(500)));
+    await sleep(1);
+    const waiter = createTask(() => call("waiter"));
+    await sleep(1);
+    probe.cancel();
+    const newcomer = createTask(async () => {
+      await assertRejects(() => probe, CancelledError);
+      await call("newcomer");
+    });
+
+    await gather([waiter, newcomer]);
+    assertEquals(log, ["waiter", "newcomer"]);
+  },
+);
+
+testClean("a place that a late probe leaves goes to who waits", async () => {
+  const breaker = sensitive({
+    waitMs: 1000,
+    probes: 2,
+    probeConcurrency: 1,
+    probeTimeoutMs: 50,
+    failureRate: 1,
+  });
+  await fail(breaker);
+  await sleep(100);
+  const log: string[] = [];
+  const call = (name: string) => () => breaker.run(() => void log.push(name));
+  const probe = createTask(() => breaker.run(() => sleep(500)));
+  await sleep(1);
+  const waiter = createTask(call("waiter"));
+  await sleep(60);
+  const newcomer = createTask(call("newcomer"));
+
+  await gather([waiter, newcomer, probe]);
+  assertEquals(log, ["waiter", "newcomer"]);
+});
+
+testClean("a call does not wait for probes in a cancelled scope", async () => {
+  const breaker = sensitive({ waitMs: 1000 });
+  await fail(breaker);
+  await sleep(100);
+  const probe = createTask(() => breaker.run(() => sleep(500)));
+  await sleep(0);
+  const queue = new Bulkhead({ slots: 1, maxQueue: 1 });
+  const gate = Promise.withResolvers<void>();
+  const first = createTask(() => queue.run(() => gate.promise));
+  await sleep(0);
+  const second = createTask(() => compose(queue, breaker).run(ok));
+  await sleep(0);
+
+  // The slot is granted, then the caller is cancelled: only the next wait sees it.
+  gate.resolve();
+  await first;
+  second.cancel();
+  await assertRejects(() => second, CancelledError);
+  assertEquals([breaker.waiting, queue.active], [0, 0]);
+  await probe;
+});
+
+testClean(
+  "late probes leave the calls alone that came after them",
+  async () => {
+    const breaker = sensitive({
+      consecutiveFailures: 1,
+      slowMs: 50,
+      probes: 3,
+      openMs: 10,
+    });
+    await fail(breaker, 1);
+    await sleep(10);
+    const hang = () => breaker.run(() => sleep(30));
+    const late = [createTask(hang), createTask(hang), createTask(hang)];
+    await sleep(1);
+    breaker.reset();
+    const calls = [createTask(() => breaker.run(() => sleep(40)))];
+    await gather(late);
+    await gather(calls);
+
+    breaker.isolate();
+    breaker.reset();
+    assertEquals(breaker.inFlight, 0);
+    assertEquals(breaker.snapshot().window.calls, 0);
+  },
+);
+
+testClean("a time window takes a duration object", async () => {
+  const ms = { total: () => 100 };
+  const breaker = sensitive({ window: { kind: "time", ms } });
+  await fail(breaker, 1);
+  assertEquals(breaker.snapshot().window.calls, 1);
+  await sleep(110);
+
+  assertEquals(breaker.snapshot().window.calls, 0);
+});
 
 testClean(
   "an isolated breaker refuses all calls until somebody resumes it",
