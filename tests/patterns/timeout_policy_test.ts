@@ -313,6 +313,27 @@ testClean("Timeout calls its hook when the time is over", async () => {
   assertEquals(log, [[10, 10, 1]]);
 });
 
+testClean(
+  "Timeout tells true times, without a limit and with one of 0",
+  async () => {
+    await sleep(3);
+    const seen: unknown[] = [];
+    const tell = ({ elapsedMs }: TimeoutEvent) => seen.push(elapsedMs);
+    const endless = new Timeout(Infinity, { mode: "detach", onLate: tell });
+    const none = new Timeout(0, { onTimeout: tell });
+
+    const error = await caught(none.run(() => sleep(1)));
+    const task = createTask(() => endless.run(() => stubborn(50, 1)));
+    await sleep(10);
+    task.cancel();
+    await caught(task.toPromise());
+    await sleep(100);
+
+    assertInstanceOf(error, TimeoutError);
+    assertEquals([error.deadline, seen], [3, [0, 50]]);
+  },
+);
+
 testClean("Timeout leaves no timer behind", async ({ virtual: _ }) => {
   const policy = new Timeout(60_000);
   for (let i = 0; i < 5; i++) await policy.run(() => sleep(1));
