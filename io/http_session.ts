@@ -20,10 +20,12 @@ import {
   type Duration,
   toLimitMs,
 } from "../_internal/check.ts";
+import type { Policy } from "../patterns/policy.ts";
 import { throwIfCancelled } from "../primitives/checkpoint.ts";
 import { currentSignal } from "../primitives/scope.ts";
 import { networkErrorOf, SessionClosedError } from "./_http_errors.ts";
 import { HttpExchange } from "./_http_exchange.ts";
+import { HttpPolicies, isRetriableStatus, Replay } from "./_http_policies.ts";
 import { HttpResponse, statusErrorOf } from "./_http_response.ts";
 import { addQuery, parseBase, type Query, urlBelow } from "./_http_urls.ts";
 
@@ -38,6 +40,7 @@ export {
   type RequestSent,
   SessionClosedError,
 } from "./_http_errors.ts";
+export { RequestNotReplayableError } from "./_http_policies.ts";
 export type { Query, QueryValue } from "./_http_urls.ts";
 export {
   type HttpChunksOptions,
@@ -80,6 +83,25 @@ export interface HttpSessionOptions {
    */
   throwOnError?: boolean;
   /**
+   * What guards every request, such as a `Retry`, or several policies by `compose`.
+   *
+   * A status of 408, 425, 429, 500, 502, 503 or 504 is a failure then, and so is an
+   * error of the network; `timeoutMs` is the limit of each attempt. POST and PATCH
+   * get an `Idempotency-Key` of their own, the same for all attempts.
+   */
+  policy?: Policy;
+  /**
+   * Makes the policies of one host, such as a `CircuitBreaker` and a `RateLimiter`,
+   * from its origin. They stand inside of `policy`.
+   */
+  perHost?: (origin: string) => Policy;
+  /**
+   * How many hosts are kept; one whose policies are as new makes room for another.
+   *
+   * @default {1000}
+   */
+  maxHosts?: number;
+  /**
    * What fetches.
    *
    * @default {globalThis.fetch}
@@ -103,6 +125,13 @@ export interface HttpRequestOptions {
   idleTimeoutMs?: Duration | null;
   /** What to do with a bad status, instead of what the session says. */
   throwOnError?: boolean;
+  /**
+   * By what the server knows another attempt of the same request. `null` sends none,
+   * and lets POST and PATCH be sent again only if nothing was sent.
+   *
+   * @default {a UUID for POST and PATCH, if the session has policies}
+   */
+  idempotencyKey?: string | null;
   /** Ends the request when it aborts, besides the ambient scope. */
   signal?: AbortSignal;
 }
@@ -150,6 +179,7 @@ export class HttpSession implements AsyncDisposable {
   readonly #maxBodyBytes: number;
   readonly #throwOnError: boolean;
   readonly #fetch: (request: Request) => Promise<Response>;
+  readonly #policies: HttpPolicies;
   readonly #exchanges = new Set<HttpExchange>();
   #closed = false;
 
@@ -176,6 +206,8 @@ export class HttpSession implements AsyncDisposable {
     );
     this.#throwOnError = throwOnError;
     this.#fetch = fetch;
+    const { policy, perHost, maxHosts = 1000 } = options;
+    this.#policies = new HttpPolicies({ policy, perHost, maxHosts });
   }
 
   /** Whether the session was closed. */
@@ -259,6 +291,9 @@ export class HttpSession implements AsyncDisposable {
    * @throws {HttpStatusError} If `throwOnError` is set, and the status is bad.
    * @throws {TimeoutError} If it takes too long.
    * @throws {SessionClosedError} If the session is closed, also while it waits.
+   * @throws {RequestNotReplayableError} If a policy wants another attempt that must
+   * not be made.
+   * @throws {PolicyError} If a policy refuses the request.
    * @throws {CancelledError} If the ambient scope is cancelled.
    * @throws The reason of `options.signal`, if it aborts before.
    */
@@ -266,29 +301,54 @@ export class HttpSession implements AsyncDisposable {
     path: string | URL,
     options: HttpSessionRequestOptions = {},
   ): Promise<HttpResponse> {
-    const { timeoutMs, throwOnError = this.#throwOnError, signal } = options;
+    const { timeoutMs, idleTimeoutMs, signal } = options;
+    const { throwOnError = this.#throwOnError } = options;
     const limitMs = timeoutMs === undefined
       ? this.#limitMs
       : toLimitMs(timeoutMs, "send a request", "timeoutMs");
-    const { idleTimeoutMs } = options;
     const idleMs = idleTimeoutMs === undefined
       ? this.#idleMs
       : toLimitMs(idleTimeoutMs, "send a request", "idleTimeoutMs");
     const { url, init } = this.#prepare(path, options);
     const name = `${init.method} ${url.origin}${url.pathname}`;
-    if (this.#closed) throw new SessionClosedError(closedMessage(name));
     throwIfCancelled();
     signal?.throwIfAborted();
-    const exchange = new HttpExchange(name, {
-      limitMs,
-      idleMs,
-      signals: signal ? [currentSignal(), signal] : [currentSignal()],
-      onEnd: () => this.#exchanges.delete(exchange),
-    });
-    this.#exchanges.add(exchange);
-    const response = await this.#send(exchange, url, init);
+    // A body that is read after all attempts ends with the caller's own scope.
+    const signals = signal ? [currentSignal(), signal] : [currentSignal()];
+    const send = async (): Promise<HttpResponse> => {
+      if (this.#closed) throw new SessionClosedError(closedMessage(name));
+      throwIfCancelled();
+      const exchange = new HttpExchange(name, {
+        limitMs,
+        idleMs,
+        signals: [...new Set([...signals, currentSignal()])],
+        onEnd: () => this.#exchanges.delete(exchange),
+      });
+      this.#exchanges.add(exchange);
+      return await this.#send(exchange, url, init);
+    };
+    const response = this.#policies.any
+      ? await this.#guarded(name, url.origin, init, send)
+      : await send();
     if (throwOnError && !response.ok) throw await statusErrorOf(response, name);
     return response;
+  }
+
+  /** Sends a request under the policies, as often as they want. */
+  #guarded(
+    name: string,
+    origin: string,
+    init: HttpInit,
+    send: () => Promise<HttpResponse>,
+  ): Promise<HttpResponse> {
+    const replay = new Replay(name, init);
+    return this.#policies.run(origin, () =>
+      replay.attempt(async () => {
+        const response = await send();
+        if (!isRetriableStatus(response.status)) return response;
+        // The body is dropped before anybody waits for another attempt.
+        throw await statusErrorOf(response, name);
+      }));
   }
 
   /**
@@ -311,7 +371,7 @@ export class HttpSession implements AsyncDisposable {
   async #send(
     exchange: HttpExchange,
     url: URL,
-    init: RequestInit & { method: string },
+    init: HttpInit,
   ): Promise<HttpResponse> {
     const { signal } = exchange;
     const resend = (extra: Record<string, string>): Promise<Response> => {
@@ -350,7 +410,8 @@ export class HttpSession implements AsyncDisposable {
   #prepare(
     path: string | URL,
     options: HttpSessionRequestOptions,
-  ): { url: URL; init: RequestInit & { method: string } } {
+  ): { url: URL; init: HttpInit } {
+    const { idempotencyKey } = options;
     const { method = "GET", query = {}, headers, body, json } = options;
     if (body !== undefined && json !== undefined) {
       throw new TypeError(
@@ -364,6 +425,12 @@ export class HttpSession implements AsyncDisposable {
     if (json !== undefined && !merged.has("content-type")) {
       merged.set("content-type", "application/json");
     }
+    const needsKey = idempotencyKey === undefined && this.#policies.any &&
+      (method === "POST" || method === "PATCH");
+    const key = needsKey ? crypto.randomUUID() : idempotencyKey;
+    if (typeof key === "string" && !merged.has("idempotency-key")) {
+      merged.set("idempotency-key", key);
+    }
     const content = json === undefined ? body : JSON.stringify(json);
     return {
       url,
@@ -374,6 +441,13 @@ export class HttpSession implements AsyncDisposable {
       },
     };
   }
+}
+
+/** What a request is made of. */
+interface HttpInit {
+  readonly method: string;
+  readonly headers: Headers;
+  readonly body?: BodyInit;
 }
 
 function closedMessage(request: string): string {

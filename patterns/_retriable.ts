@@ -6,7 +6,7 @@ const NETWORK_REGEXP =
 
 /** What a `TypeError` says that comes from the network, and not from a mistake. */
 function isNetworkError(error: TypeError): boolean {
-  return NETWORK_REGEXP.test(error.message);
+  return error.name === "NetworkError" || NETWORK_REGEXP.test(error.message);
 }
 
 /** Whether it makes sense to try again what has failed with `error`. */
