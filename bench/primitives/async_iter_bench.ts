@@ -160,7 +160,7 @@ function concurrent(ordered: boolean): Question {
         name: "streaming-iterables",
         kind: "peer",
         run: (items) => {
-          const map = ordered ? streaming.transform : streaming.transform;
+          const map = ordered ? streaming.parallelMap : streaming.transform;
           return streaming.collect(
             map(CONCURRENCY, work, asyncNumbers(items)),
           );
