@@ -186,6 +186,17 @@ testClean(
   },
 );
 
+testClean(
+  "lines() takes the sign for what is no UTF-8, if it is written itself",
+  async () => {
+    assertEquals(await read([bytesOf("a\uFFFDb\r\n\n\uFFFD\n")]), [
+      "a\uFFFDb",
+      "",
+      "\uFFFD",
+    ]);
+  },
+);
+
 testClean("lines() refuses half a character at the end", async () => {
   const half = bytesOf("ı").subarray(0, 1);
 
