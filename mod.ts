@@ -31,6 +31,7 @@ export * from "./patterns/client_throttle.ts";
 export * from "./patterns/compose.ts";
 export * from "./patterns/explain.ts";
 export * from "./patterns/fallback.ts";
+export * from "./patterns/health.ts";
 export * from "./patterns/hedge.ts";
 export * from "./patterns/keyed.ts";
 export * from "./patterns/memo.ts";
