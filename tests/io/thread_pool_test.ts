@@ -443,7 +443,7 @@ Deno.test("ThreadPool replaces an idle thread that gives no sign of life", async
   const { pool, work } = poolOfOne({ heartbeatMs: 10 });
   await using _pool = pool;
 
-  await work.leaveSpinning(300);
+  await work.leaveSpinning(600);
   while (pool.threads > 0) await sleep(5);
 
   assertEquals(await work.nameOfThread(), "pool-2");
