@@ -202,8 +202,11 @@ export class WorkerPool implements Policy<WorkerPoolJob>, AsyncDisposable {
   ): Promise<T> {
     const { signal, priority = 0, name } = options;
     const frame = currentFrame();
-    await this.#room(frame, fn, options);
-    this.#granted--;
+    const room = this.#room(frame, fn, options);
+    if (room !== undefined) {
+      await room;
+      this.#granted--;
+    }
     const job = new PoolJob(priority, this.#owner);
     this.#unfinished++;
     if (this.#state === "aborted") job.abort();
@@ -241,9 +244,14 @@ export class WorkerPool implements Policy<WorkerPoolJob>, AsyncDisposable {
     options: WorkerPoolSubmitOptions = {},
   ): Promise<SubmittedJob<T>> {
     const frame = currentFrame();
-    await this.#room(frame, fn, options);
-    this.#granted--;
-    return { task: Task.of(this.#accept(frame, fn, options)) };
+    const room = this.#room(frame, fn, options);
+    if (room !== undefined) {
+      await room;
+      this.#granted--;
+    }
+    const task = Task.of(this.#accept(frame, fn, options));
+    if (room === undefined) await frame.loop.pass(DONE, frame);
+    return { task };
   }
 
   /**
@@ -375,21 +383,29 @@ export class WorkerPool implements Policy<WorkerPoolJob>, AsyncDisposable {
     return this.#unfinished + this.#granted;
   }
 
-  /** Waits until there is room for another job, and counts it as granted. */
-  async #room(
+  /**
+   * Waits until there is room for another job, and counts it as granted. If there is
+   * room at once there is nothing to wait for.
+   */
+  #room(
     frame: Frame,
     fn: unknown,
     options: WorkerPoolSubmitOptions,
-  ): Promise<void> {
+  ): Promise<void> | undefined {
     const { signal } = options;
     checkJob(fn, options);
-    await refusal(frame, "submit a job", signal);
+    const refused = refusal(frame, "submit a job", signal);
+    if (refused !== undefined) return refused;
     if (this.stopped) throw this.#stoppedFault("submit a job to");
     // Whoever finds room finds nobody in line: what is freed goes to the line.
-    if (this.#places > 0) {
-      this.#granted++;
-      return;
-    }
+    if (this.#places > 0) return undefined;
+    return this.#waitForRoom(frame, signal);
+  }
+
+  async #waitForRoom(
+    frame: Frame,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const outer = this.#outerJob(frame, signal);
     const claim = new Claim<void>(frame, {
       label: `room in pool "${this.#name}"`,
@@ -441,7 +457,7 @@ export class WorkerPool implements Policy<WorkerPoolJob>, AsyncDisposable {
   }
 
   /** Lets the caller wait for a worker. */
-  async #standInLine(
+  #standInLine(
     job: PoolJob,
     frame: Frame,
     signal: AbortSignal | undefined,
@@ -457,7 +473,7 @@ export class WorkerPool implements Policy<WorkerPoolJob>, AsyncDisposable {
     this.#line.push(job);
     const turn = job.wait(frame, signal);
     if (this.#state === "aborted") job.abort();
-    await turn;
+    return turn;
   }
 
   /** A job was cancelled before it had a worker. */

@@ -46,6 +46,7 @@ const LOCK = "./primitives/lock_bench.ts";
 const ASYNC_ITER = "./primitives/async_iter_bench.ts";
 
 const THREADS = "./io/thread_pool_bench.ts";
+const WORKERS = "./patterns/worker_pool_bench.ts";
 const RETRY = "./patterns/retry_bench.ts";
 const COMPOSE = "./patterns/compose_bench.ts";
 
@@ -327,6 +328,13 @@ const ROWS: readonly Row[] = [
     module: LOCK,
     question: "middleGrowth",
     goals: GROWTH_GOALS,
+  },
+  {
+    name: "jobs of a worker pool",
+    unit: "ns",
+    module: WORKERS,
+    question: "jobs",
+    goals: { peers: { "p-queue": 1 } },
   },
   {
     name: "thread call, 500 in flight",
