@@ -141,14 +141,14 @@ const ROWS: readonly Row[] = [
     goals: { limit: 2.5, peers: { cockatiel: 0.7 } },
   },
   {
-    name: "retry + breaker",
+    name: "bulkhead + retry + breaker",
     unit: "ns",
     module: COMPOSE,
-    question: "retryAndBreaker",
+    question: "stack",
     goals: { limit: 7, peers: { cockatiel: 0.5 } },
   },
   {
-    name: "timeout + retry + breaker",
+    name: "timeout + bulkhead + retry + breaker",
     unit: "ns",
     module: COMPOSE,
     question: "withTimeout",

@@ -3,11 +3,13 @@
  *
  * @module
  */
+import { Bulkhead } from "@ilmek/async/bulkhead";
 import { CircuitBreaker } from "@ilmek/async/circuit-breaker";
 import { compose } from "@ilmek/async/compose";
 import { Retry } from "@ilmek/async/retry";
 import { Timeout } from "@ilmek/async/timeout-policy";
 import {
+  bulkhead,
   circuitBreaker,
   ConsecutiveBreaker,
   ExponentialBackoff,
@@ -24,15 +26,20 @@ const LIMIT_MS = 1000;
 
 const quick = (): Promise<number> => Promise.resolve(1);
 
-const retryAndBreaker = compose(new Retry(), new CircuitBreaker());
-const withTimeout = compose(
-  new Timeout(LIMIT_MS),
-  new Retry(),
-  new CircuitBreaker(),
-);
+const SLOTS = 10;
+
+const three = () =>
+  [
+    new Bulkhead({ slots: SLOTS }),
+    new Retry(),
+    new CircuitBreaker(),
+  ] as const;
+const stack = compose(...three());
+const withTimeout = compose(new Timeout(LIMIT_MS), ...three());
 
 const peers = () =>
   [
+    bulkhead(SLOTS),
     retry(handleAll, { maxAttempts: 3, backoff: new ExponentialBackoff() }),
     circuitBreaker(handleAll, {
       halfOpenAfter: 1000,
@@ -55,9 +62,9 @@ const limit: Case = {
 
 /** The questions, by name. */
 export const questions: Record<string, Question> = {
-  retryAndBreaker: {
+  stack: {
     kind: "speed",
-    group: "retry + breaker",
+    group: "bulkhead + retry + breaker",
     items: CALLS,
     cases: [
       limit,
@@ -65,7 +72,7 @@ export const questions: Record<string, Question> = {
         name: "compose()",
         kind: "ours",
         run: async (items) => {
-          for (let i = 0; i < items; i++) await retryAndBreaker.run(quick);
+          for (let i = 0; i < items; i++) await stack.run(quick);
         },
       },
       {
@@ -79,7 +86,7 @@ export const questions: Record<string, Question> = {
   },
   withTimeout: {
     kind: "speed",
-    group: "timeout + retry + breaker",
+    group: "timeout + bulkhead + retry + breaker",
     items: CALLS,
     cases: [
       limit,

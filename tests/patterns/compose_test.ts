@@ -5,6 +5,7 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
+import { Bulkhead, BulkheadFullError } from "@ilmek/async/bulkhead";
 import { compose, type ComposedPolicy } from "@ilmek/async/compose";
 import { ContextVar } from "@ilmek/async/context-var";
 import { CancelledError, TimeoutError } from "@ilmek/async/errors";
@@ -16,6 +17,7 @@ import { spaced } from "@ilmek/async/schedule";
 import { sleep } from "@ilmek/async/sleep";
 import { createTask } from "@ilmek/async/task";
 import { Timeout } from "@ilmek/async/timeout-policy";
+import { uncancellable } from "@ilmek/async/uncancellable";
 import { testClean } from "../_leaks.ts";
 import { logging, policyOf } from "./_policies.ts";
 
@@ -209,6 +211,22 @@ testClean(
     const value = await policy.run(() => sleep(3).then(fail));
 
     assertInstanceOf(value, TimeoutError);
+  },
+);
+
+testClean(
+  "compose() keeps a slot until work has ended that nobody waits for",
+  async () => {
+    const bulkhead = new Bulkhead({ slots: 1 });
+    const policy = compose(bulkhead, new Timeout(10, { mode: "detach" }));
+    const stubborn = () =>
+      uncancellable(() => sleep(100), { graceMs: Infinity });
+
+    await assertRejects(() => policy.run(stubborn), TimeoutError);
+
+    await assertRejects(() => policy.run(() => 1), BulkheadFullError);
+    await sleep(200);
+    assertEquals(await policy.run(() => 1), 1);
   },
 );
 

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Bulkhead } from "@ilmek/async/bulkhead";
 import { Chaos } from "@ilmek/async/chaos";
 import { CircuitBreaker } from "@ilmek/async/circuit-breaker";
 import { type AnyPolicy, compose } from "@ilmek/async/compose";
@@ -135,6 +136,7 @@ Deno.test("explain() warns of chaos that is not next to the work", () => {
 
 Deno.test("explain() knows the policies of this package", () => {
   const policies = [
+    new Bulkhead({ slots: 1 }),
     new CircuitBreaker(),
     new RateLimiter({ limit: 1, perMs: 1 }),
     new Retry(),
@@ -160,6 +162,7 @@ Deno.test("explain() finds orders of real policies, too", () => {
   assertEquals(stack(new Retry(), limiter, new CircuitBreaker()), 0);
   assertEquals(stack(new CircuitBreaker(), new Retry()), 1);
   assertEquals(stack(limiter, new Retry()), 1);
+  assertEquals(stack(new Bulkhead({ slots: 1 }), new Retry()), 1);
 });
 
 Deno.test("explain() throws on what is no policy", () => {
