@@ -1,4 +1,7 @@
 import { show } from "../_internal/check.ts";
+import { currentFrame } from "../_internal/frame.ts";
+import type { ScopeNode } from "../_internal/scope_node.ts";
+import { waitsIn } from "../_internal/waits.ts";
 import { abortable } from "../primitives/checkpoint.ts";
 import { isCancelled } from "../primitives/errors.ts";
 import { getRunningLoop, type Loop } from "../primitives/loop.ts";
@@ -35,6 +38,9 @@ export class Exchange {
   readonly #loop: Loop = getRunningLoop();
   readonly #resolve: (response: Response) => void;
   readonly #task: Task<void>;
+  readonly #start: number = this.#loop.time();
+  /** The scope of the task, once it has begun. */
+  #scope: ScopeNode | undefined;
   #isAnswered = false;
 
   /** Starts the handler in a task below the present scope. */
@@ -65,7 +71,15 @@ export class Exchange {
     this.#task.cancel(reason);
   }
 
+  /** What it does now, for reports. */
+  status(): { name: string; ms: number; waitsFor: string[] } {
+    const ms = this.#loop.time() - this.#start;
+    const waitsFor = this.#scope === undefined ? [] : waitsIn(this.#scope);
+    return { name: this.name, ms, waitsFor };
+  }
+
   async #run(): Promise<void> {
+    this.#scope = currentFrame().scope;
     // Most answers come at once: only for the others the signal is looked at,
     // which costs time, and makes some versions of Deno print a warning.
     const watching = this.#loop.callSoon(() => this.#watchClient());

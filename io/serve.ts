@@ -93,6 +93,22 @@ export interface ServeOptions {
   ) => Response | void | PromiseLike<Response | void>;
   /** Called when the server listens. */
   onListen?: (addr: Deno.NetAddr) => void;
+  /**
+   * Answers requests that come while the server shuts down, such as those of a
+   * health check; it gives nothing for the status 503. It is called outside of all
+   * scopes.
+   */
+  onRefused?: (request: Request) => Response | undefined;
+}
+
+/** A request at work, as {@linkcode Server.requests} tells it. */
+export interface ServedRequest {
+  /** Its method and its path. */
+  readonly name: string;
+  /** How long ago it came. */
+  readonly ms: number;
+  /** What it waits for. */
+  readonly waitsFor: readonly string[];
 }
 
 /** Options of {@linkcode Server.shutdown}. */
@@ -137,6 +153,7 @@ export class Server implements AsyncDisposable {
     | undefined;
   /** How many requests there are whose response is not delivered. */
   #undelivered = 0;
+  readonly #refuse: (request: Request) => Response;
   #dispatch: Deno.ServeHandler<Deno.NetAddr> = unavailable;
 
   /**
@@ -147,10 +164,14 @@ export class Server implements AsyncDisposable {
   constructor(handler: ServeHandler, options: ServeOptions) {
     const { port = 8000, hostname = "0.0.0.0", signal } = options;
     const { name = "server", deadlineMs = null, graceMs = 5000 } = options;
-    const { onError, onListen } = options;
+    const { onError, onListen, onRefused } = options;
     checkFunction(handler, "serve", "handler");
     if (onError !== undefined) checkFunction(onError, "serve", "onError");
     if (onListen !== undefined) checkFunction(onListen, "serve", "onListen");
+    if (onRefused !== undefined) {
+      checkFunction(onRefused, "serve", "onRefused");
+    }
+    this.#refuse = (request) => this.#refusal(request, onRefused);
     const limitMs = toLimitMs(deadlineMs, "serve", "deadlineMs");
     this.#graceMs = toMs(graceMs, "serve", "graceMs");
     this.#name = name;
@@ -198,6 +219,11 @@ export class Server implements AsyncDisposable {
   /** How many requests are at work: their handlers, and bodies that are streams. */
   get inFlight(): number {
     return this.#requests.size;
+  }
+
+  /** The requests at work, oldest first. */
+  get requests(): ServedRequest[] {
+    return [...this.#requests].map((exchange) => exchange.status());
   }
 
   /**
@@ -260,7 +286,7 @@ export class Server implements AsyncDisposable {
     const close = Loop.coreOf(this.#loop).expectOutside();
     try {
       await this.#stopped;
-      this.#dispatch = unavailable;
+      this.#dispatch = this.#refuse;
       if (!await this.#drained(this.#drainLimit)) await this.#cancelRequests();
       await this.#close();
     } catch (error) {
@@ -301,6 +327,18 @@ export class Server implements AsyncDisposable {
     if (this.#undelivered > 0) await sleep(LINGER_MS);
     if (this.#undelivered > 0) this.#listener.cut();
     await this.#listener.close();
+  }
+
+  #refusal(
+    request: Request,
+    onRefused: ServeOptions["onRefused"],
+  ): Response {
+    try {
+      return onRefused?.(request) ?? unavailable();
+    } catch (error) {
+      this.#listener.report('"onRefused" has failed', error);
+      return unavailable();
+    }
   }
 
   #stop(graceMs: number): void {

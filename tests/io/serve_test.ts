@@ -398,6 +398,84 @@ Deno.test("Server.shutdown() answers newcomers with 503 while it drains", async 
   assertEquals(await early, "late");
 });
 
+Deno.test("Server.shutdown() lets onRefused answer newcomers while it drains", async () => {
+  const gate = Promise.withResolvers<void>();
+  const began = Promise.withResolvers<void>();
+  const reports = await reportsOf(async () => {
+    const server = start(async ({ url }) => {
+      if (url.endsWith("/slow")) {
+        began.resolve();
+        await gate.promise;
+      }
+      return new Response("handled");
+    }, {
+      onRefused: ({ url }) => {
+        if (url.endsWith("/bad")) throw new RangeError("no");
+        return url.endsWith("/live") ? new Response("alive") : undefined;
+      },
+    });
+    const slow = textOf(`${server.url}/slow`);
+    await began.promise;
+    const closing = server.shutdown();
+
+    assertEquals(await textOf(`${server.url}/live`), "alive");
+    for (const path of ["other", "bad"]) {
+      const response = await fetch(`${server.url}/${path}`);
+      await response.body?.cancel();
+      assertEquals(response.status, 503);
+    }
+    gate.resolve();
+    assertEquals(await slow, "handled");
+    await closing;
+  });
+
+  assertEquals(reports, [
+    'Trouble with server: "onRefused" has failed: RangeError: no',
+  ]);
+});
+
+Deno.test("Server.requests tells what is at work, and what it waits for", async () => {
+  const gate = Promise.withResolvers<void>();
+  const began = Promise.withResolvers<void>();
+  await reportsOf(async () => {
+    await using server = start(async ({ url }) => {
+      if (url.endsWith("/sleeping")) await sleep(HOUR_MS);
+      else {
+        began.resolve();
+        await gate.promise;
+      }
+      return new Response("handled");
+    });
+    assertEquals(server.requests, []);
+    const abort = new AbortController();
+    const sleeping = fetch(`${server.url}/sleeping`, { signal: abort.signal })
+      .catch(() => {});
+    while (server.inFlight < 1) await sleep(1);
+    const hanging = textOf(`${server.url}/hanging`);
+    await began.promise;
+
+    assertEquals(
+      server.requests.map(({ name, waitsFor }) => ({ name, waitsFor })),
+      [
+        {
+          name: "GET /sleeping",
+          waitsFor: ['task "GET /sleeping" waits for time to pass'],
+        },
+        {
+          name: "GET /hanging",
+          waitsFor: [
+            'task "GET /hanging" awaits something that the loop cannot see',
+          ],
+        },
+      ],
+    );
+    gate.resolve();
+    await hanging;
+    abort.abort();
+    await sleeping;
+  });
+});
+
 Deno.test("Server.shutdown() cancels what is left after the grace", async () => {
   const handler = () => sleep(HOUR_MS, { value: new Response() });
   await using server = start(handler);
