@@ -1,4 +1,5 @@
 import { checkFunction, show, toMs } from "../_internal/check.ts";
+import { Event } from "../primitives/event.ts";
 import type { ServicePlan, ServiceRun } from "./_service_run.ts";
 import type { Service, ServiceState } from "./_service_types.ts";
 
@@ -12,8 +13,12 @@ export interface Child {
   readonly plan: ServicePlan;
   readonly dependsOn: readonly Child[];
   readonly dependents: Child[];
+  /** How many services stand below it, one upon the other. */
+  level: number;
   run: ServiceRun | undefined;
   state: ServiceState;
+  /** Set while those that depend on it can be started. */
+  readonly usable: Event;
   attempts: number;
   /** How often in a row it has failed before it was stable. */
   failures: number;
@@ -33,8 +38,10 @@ export function childrenOf(services: readonly Service[]): Child[] {
       plan,
       dependsOn: [],
       dependents: [],
+      level: 0,
       run: undefined,
       state: "waiting",
+      usable: new Event(),
       attempts: 0,
       failures: 0,
     });
@@ -67,7 +74,10 @@ function checkCircles(children: readonly Child[]): void {
       );
     }
     if (done.has(child)) return;
-    for (const other of child.dependsOn) visit(other, [...trail, child]);
+    for (const other of child.dependsOn) {
+      visit(other, [...trail, child]);
+      child.level = Math.max(child.level, other.level + 1);
+    }
     done.add(child);
   };
   for (const child of children) visit(child, []);

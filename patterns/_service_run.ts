@@ -5,6 +5,7 @@ import { currentFrame } from "../_internal/frame.ts";
 import type { Operation } from "../_internal/operation.ts";
 import { spawn } from "../_internal/spawn.ts";
 import type { Timer } from "../_internal/timer_queue.ts";
+import { waitsIn } from "../_internal/waits.ts";
 import { Event } from "../primitives/event.ts";
 import { select } from "../primitives/select.ts";
 import { sleepOp } from "../primitives/sleep.ts";
@@ -95,7 +96,7 @@ export class ServiceRun implements ServiceContext {
   }
 
   ready(): void {
-    if (this.isReady.isSet || this.gone.isSet) return;
+    if (this.isReady.isSet || this.#isLost) return;
     this.readyAt = this.#loop.time();
     this.isReady.set();
     this.#arm(this.#plan.heartbeatMs);
@@ -103,9 +104,14 @@ export class ServiceRun implements ServiceContext {
   }
 
   heartbeat(): void {
-    if (this.isReady.isSet && !this.gone.isSet) {
+    if (this.isReady.isSet && !this.#isLost) {
       this.#arm(this.#plan.heartbeatMs);
     }
+  }
+
+  /** Whether it is over, or was given up: no sign of life counts any more. */
+  get #isLost(): boolean {
+    return this.gone.isSet || this.failure !== undefined;
   }
 
   /** Ends the run: asks, then cancels, then leaves it behind. */
@@ -115,7 +121,7 @@ export class ServiceRun implements ServiceContext {
       name: this.name,
       how,
       ms: this.#loop.time() - start,
-      waitsFor: how === "stuck" ? this.#waits() : [],
+      waitsFor: how === "stuck" ? waitsIn(this.#actor.scope) : [],
     });
     this.#stopping.set();
     const leftMs = Math.max(0, deadline - start);
@@ -149,14 +155,13 @@ export class ServiceRun implements ServiceContext {
   #end(actor: Actor): void {
     const { outcome, scope } = actor;
     outcome.observe();
-    this.#alarm?.cancel();
+    if (this.gone.isSet) return;
     // What it ends with when it was asked to is nobody's failure.
     const isAsked = this.stopping && outcome.value === scope.cancelledBy;
     if (outcome.state !== "done" && !isAsked) {
       this.failure ??= { error: outcome.value };
     }
-    this.gone.set();
-    this.#owner.onEnd(this);
+    this.#finish();
   }
 
   /** Lets the run fail unless there is a sign of life in time. */
@@ -175,15 +180,26 @@ export class ServiceRun implements ServiceContext {
       : new ServiceStartError(this.name, ms);
     this.failure = { error };
     cancelScope(this.#actor.scope, error.message);
+    this.#alarm = this.#loop.timers.after(this.#plan.shutdownMs, {
+      label: `the end of service "${this.name}"`,
+      expire: () => this.#leave(),
+    });
   }
 
-  /** What it waits for, as far as the loop knows. */
-  #waits(): string[] {
-    const { scope } = this.#actor;
-    const labels = [scope, ...scope.descendants()]
-      .flatMap((node) => [...node.claims()])
-      .map(({ label }) => label);
-    if (labels.length > 0) return labels;
-    return [`service "${this.name}" awaits something that the loop cannot see`];
+  /** Leaves a failed run behind that does not end although it was cancelled. */
+  #leave(): void {
+    if (this.gone.isSet) return;
+    this.#loop.report({
+      message: `Service "${this.name}" has failed, and is left behind: ${
+        waitsIn(this.#actor.scope).join("; ")
+      }`,
+    });
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#alarm?.cancel();
+    this.gone.set();
+    this.#owner.onEnd(this);
   }
 }

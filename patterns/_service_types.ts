@@ -76,7 +76,9 @@ export interface Service {
    */
   startMs?: Duration;
   /**
-   * How long it may take to end when it is asked to; then it is cancelled.
+   * How long it may take to end when it is asked to; then it is cancelled. It is
+   * also how long it may take to end when it has failed by its time: then it is
+   * left behind, and started again.
    *
    * @default {5000}
    */

@@ -182,6 +182,8 @@ export class Supervisor {
   readonly #over = new Event();
   /** Set when all are stopped; then the stops say how. */
   readonly #stopped = new Event();
+  /** How much of the time is kept for each level of services that are stopped later. */
+  #reserveMs = 0;
   #loop: EventLoop | undefined;
   #verdict: Verdict | undefined;
   #stops: readonly ServiceStop[] | undefined;
@@ -296,6 +298,7 @@ export class Supervisor {
       },
       onReady: () => {
         child.state = "running";
+        child.usable.set();
         this.#tell({ kind: "ready", service: child.plan.name });
         this.#checkStarted();
       },
@@ -305,10 +308,8 @@ export class Supervisor {
 
   /** Waits until a service is ready, in whatever run. */
   async #untilReady(child: Child): Promise<void> {
-    while (child.state !== "running" && child.state !== "done") {
-      const { run } = child;
-      await run?.isReady.wait();
-    }
+    // It may have failed again before this one's turn comes.
+    while (!child.usable.isSet) await child.usable.wait();
   }
 
   #checkStarted(): void {
@@ -328,7 +329,8 @@ export class Supervisor {
     const again = restart === "permanent" ||
       (restart === "transient" && failure !== undefined);
     if (failure === undefined) this.#tell({ kind: "ended", service: name });
-    if (again && failure !== undefined && !this.started) {
+    const isNeeded = again || !run.isReady.isSet;
+    if (failure !== undefined && isNeeded && !this.started) {
       child.state = "failed";
       return this.#giveUp({
         service: name,
@@ -338,6 +340,7 @@ export class Supervisor {
     }
     if (again) return this.#restart(child, run, failure?.error);
     child.state = failure === undefined ? "done" : "failed";
+    if (failure === undefined) child.usable.set();
     this.#checkStarted();
     if (significant && this.#isTimeToStop()) this.#over.set();
   }
@@ -374,12 +377,16 @@ export class Supervisor {
     const longest = Math.min(grown, this.#maxDelayMs);
     const delayMs = longest * (0.5 + 0.5 * this.#random());
     child.state = "restarting";
+    child.usable.clear();
     this.#tell({ kind: "restarting", service: name, delayMs });
     const others = this.#affected(child);
     const actor = spawn<void>(loop.root, async () => {
       await Promise.all(others.map((other) => this.#halt(other)));
       await sleep(delayMs);
-      for (const each of [child, ...others]) this.#start(each);
+      for (const each of [child, ...others]) {
+        // A service that has failed at the same time has a restart of its own.
+        if (each.run?.gone.isSet !== false) this.#start(each);
+      }
     }, {
       name: `restart of ${name}`,
       onEnd: (actor) => this.#restarting.delete(actor),
@@ -390,6 +397,13 @@ export class Supervisor {
 
   /** The services that are started again with this one. */
   #affected(child: Child): Child[] {
+    // Those that have ended for good are not started again with others.
+    return this.#related(child).filter(({ state }) =>
+      state !== "done" && state !== "failed"
+    );
+  }
+
+  #related(child: Child): Child[] {
     if (this.#strategy === "one-for-one") return [];
     if (this.#strategy === "one-for-all") {
       return this.#children.filter((other) => other !== child);
@@ -409,6 +423,7 @@ export class Supervisor {
     const { run } = child;
     if (run === undefined || run.gone.isSet) return;
     child.state = "restarting";
+    child.usable.clear();
     const deadline = (this.#loop as EventLoop).time() + child.plan.shutdownMs +
       DEFAULT_DEADLINE_MS;
     await run.stop({ deadline, hurry: this.#hurry });
@@ -422,6 +437,12 @@ export class Supervisor {
       cancelScope(actor.scope, "the supervisor stops");
     }
     const loop = this.#loop as EventLoop;
+    // Who is stopped later keeps a little of the time.
+    this.#reserveMs = Math.min(
+      MAX_RESERVE_MS,
+      deadlineMs * RESERVED_SHARE /
+        Math.max(1, ...this.#children.map(({ level }) => level)),
+    );
     const plan = { deadline: loop.time() + deadlineMs, hurry: this.#hurry };
     // It is a task of its own: nobody's cancellation ends it half way.
     spawn(loop.root, async () => {
@@ -451,7 +472,10 @@ export class Supervisor {
     const { run } = child;
     if (run === undefined || run.gone.isSet) return undefined;
     child.state = "stopping";
-    const stop = await run.stop(plan);
+    const stop = await run.stop({
+      ...plan,
+      deadline: plan.deadline - child.level * this.#reserveMs,
+    });
     child.state = stop.how === "stuck" ? "stopping" : "done";
     this.#tell({ kind: "stopped", service: child.plan.name, stop });
     return stop;
@@ -485,5 +509,7 @@ interface Verdict {
 }
 
 const DEFAULT_DEADLINE_MS = 25_000;
+const RESERVED_SHARE = 0.3;
+const MAX_RESERVE_MS = 1000;
 const STRATEGIES = ["one-for-one", "one-for-all", "rest-for-one"];
 const AUTO_SHUTDOWNS = ["never", "any-significant", "all-significant"];

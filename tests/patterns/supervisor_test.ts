@@ -459,7 +459,7 @@ Deno.test("a service that awaits what the loop cannot see is left behind, too", 
 
   assertEquals([stop?.how, stop?.waitsFor], [
     "stuck",
-    ['service "stuck" awaits something that the loop cannot see'],
+    ['task "stuck" awaits something that the loop cannot see'],
   ]);
 });
 
@@ -569,6 +569,179 @@ testClean(
       'Service "flaky" has failed',
       'A hook of "a supervisor" has thrown',
     ]);
+  },
+);
+
+testClean(
+  "a service that is started again waits for one that fails again and again",
+  async ({ virtual, reports }) => {
+    const log: string[] = [];
+    const crashing = (
+      name: string,
+      times: number[],
+      dependsOn: string[] = [],
+    ) =>
+      logged(log, name, {
+        dependsOn,
+        async run(service) {
+          log.push(`+${name} ${virtual.now}`);
+          const ms = times[service.attempt - 1];
+          if (ms === undefined) return await service.untilStopping();
+          await sleep(ms);
+          throw new RangeError("crashed");
+        },
+      });
+    const { supervisor, running } = await started([
+      crashing("database", [1, 1]),
+      crashing("web", [12], ["database"]),
+    ]);
+    await sleep(100);
+
+    // The web was due at 22, while the database was down until 32.
+    assertEquals(log.slice(2), ["+database 11", "+database 32", "+web 32"]);
+    await supervisor.stop();
+    await running;
+    takeMessages(reports);
+  },
+);
+
+testClean(
+  "services that fail in the same step are started again once each",
+  async ({ reports }) => {
+    const log: string[] = [];
+    const both = (name: string): Service => ({
+      name,
+      async run(service) {
+        log.push(`${name}${service.attempt}`);
+        if (service.attempt > 1) return await service.untilStopping();
+        await sleep(1);
+        throw new RangeError("crashed");
+      },
+    });
+    const { supervisor, running } = await started([both("a"), both("b")], {
+      strategy: "one-for-all",
+    });
+    await sleep(100);
+
+    assertEquals(log, ["a1", "b1", "a2", "b2"]);
+    assertEquals((await supervisor.stop()).length, 2);
+    await running;
+    takeMessages(reports);
+  },
+);
+
+testClean(
+  "a service that has ended for good is not started again with others",
+  async ({ reports }) => {
+    const log: string[] = [];
+    const { supervisor, running } = await started([
+      {
+        name: "once",
+        restart: "temporary",
+        run: () => void log.push("once"),
+      },
+      {
+        name: "flaky",
+        async run(service) {
+          log.push("flaky");
+          if (service.attempt > 1) return await service.untilStopping();
+          await sleep(1);
+          throw new RangeError("crashed");
+        },
+      },
+    ], { strategy: "one-for-all" });
+    await sleep(100);
+
+    assertEquals(log, ["once", "flaky", "flaky"]);
+    await supervisor.stop();
+    await running;
+    takeMessages(reports);
+  },
+);
+
+testClean(
+  "a failed service that cannot be ended is left behind, and started again",
+  async ({ reports }) => {
+    let runs = 0;
+    const { supervisor, running } = await started([
+      {
+        name: "silent",
+        heartbeatMs: 20,
+        shutdownMs: 30,
+        async run(service) {
+          if (++runs > 1) return await beating(service);
+          await uncancellable(() => sleep(1000), { graceMs: Infinity });
+        },
+      },
+    ]);
+    await sleep(20 + 30 + 9);
+    assertEquals(runs, 1);
+    await sleep(2);
+    assertEquals(runs, 2);
+
+    assertEquals(takeMessages(reports), [
+      'Service "silent" has failed, and is left behind: ' +
+      'task "silent" waits for time to pass',
+      'Service "silent" has failed',
+    ]);
+    await supervisor.stop();
+    await running;
+    await sleep(1000);
+  },
+);
+
+testClean(
+  "a service that fails before it was ready makes the start fail, whatever its restart",
+  async ({ reports }) => {
+    const supervisor = new Supervisor([
+      {
+        name: "migration",
+        restart: "temporary",
+        readiness: "told",
+        run: () => Promise.reject(new RangeError("no")),
+      },
+    ]);
+
+    await assertRejects(() => supervisor.run(), SupervisorError, "to start");
+    takeMessages(reports);
+  },
+);
+
+testClean(
+  "who is stopped later keeps time to be cancelled when others use theirs up",
+  async () => {
+    const log: string[] = [];
+    const slowToEnd = (name: string, dependsOn: string[]): Service => ({
+      name,
+      dependsOn,
+      shutdownMs: Infinity,
+      async run() {
+        try {
+          await sleep(Infinity);
+        } finally {
+          await uncancellable(() => sleep(40));
+          log.push(name);
+        }
+      },
+    });
+    const { supervisor, running } = await started([
+      slowToEnd("database", []),
+      {
+        name: "web",
+        dependsOn: ["database"],
+        run: () => uncancellable(() => sleep(5000), { graceMs: Infinity }),
+      },
+    ]);
+
+    const stops = await supervisor.stop({ deadlineMs: 1000 });
+
+    assertEquals(
+      stops.map(({ name, how, ms }) => `${name} ${how} ${ms}`),
+      ["database cancelled 280", "web stuck 700"],
+    );
+    assertEquals(log, ["database"]);
+    await running;
+    await sleep(5000);
   },
 );
 
