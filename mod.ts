@@ -34,6 +34,8 @@ export * from "./patterns/fallback.ts";
 export * from "./patterns/health.ts";
 export * from "./patterns/hedge.ts";
 export * from "./patterns/keyed.ts";
+export * from "./patterns/log_sink.ts";
+export * from "./patterns/logger.ts";
 export * from "./patterns/memo.ts";
 export * from "./patterns/pipeline.ts";
 export * from "./patterns/policy.ts";

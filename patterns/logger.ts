@@ -1,0 +1,404 @@
+/**
+ * A logger whose entries say in which task, and under which context variables,
+ * they were written.
+ *
+ * ```ts
+ * import { consoleSink } from "@ilmek/async/log-sink";
+ * import { Logger } from "@ilmek/async/logger";
+ *
+ * const log = new Logger(consoleSink(console), { name: "shop" });
+ * log.info("order taken", { order: 17 });
+ * ```
+ *
+ * @module
+ */
+import type { Actor } from "../_internal/actor.ts";
+import { checkFunction, isThenable, show } from "../_internal/check.ts";
+import { currentFrame, type Frame } from "../_internal/frame.ts";
+import { wallClock } from "../_internal/wall_clock.ts";
+import { ContextVar } from "../primitives/context_var.ts";
+import type { ExceptionContext } from "../primitives/loop.ts";
+
+export {
+  ContextVar,
+  type ContextVarOptions,
+  Token,
+} from "../primitives/context_var.ts";
+export type { ExceptionContext } from "../primitives/loop.ts";
+
+/** How much an entry matters, least first. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/** What an entry carries besides its message: any values, errors included. */
+export interface LogFields {
+  /** A value. */
+  readonly [name: string]: unknown;
+}
+
+/** A task, as an entry tells of it. */
+export interface LogTask {
+  /** The number of the task. */
+  readonly id: number;
+  /** Its name. */
+  readonly name: string;
+  /** The task whose group it belongs to, if there is one. */
+  readonly parent?: Omit<LogTask, "parent">;
+}
+
+/** What a sink receives. */
+export interface LogEntry {
+  /** When it was written, in milliseconds since 1970. */
+  readonly time: number;
+  /** How much it matters. */
+  readonly level: LogLevel;
+  /** The name of the logger. */
+  readonly logger: string;
+  /** What has happened. */
+  readonly message: string;
+  /** The task that wrote it, if it was one. */
+  readonly task?: LogTask;
+  /** The values of {@linkcode LoggerOptions.context} where it was written. */
+  readonly context: LogFields;
+  /** The fields of the logger, and those of the call. */
+  readonly fields: LogFields;
+}
+
+/** Where entries go. What it throws, or rejects with, breaks nothing. */
+export type LogSink = (entry: LogEntry) => unknown;
+
+/** What all entries tell: context variables, or functions that find it out. */
+export interface LogContext {
+  /** Where the value comes from. */
+  readonly [name: string]:
+    | ContextVar<never>
+    | ContextVar<unknown>
+    | (() => unknown);
+}
+
+/** Options of {@linkcode Logger}. */
+export interface LoggerOptions {
+  /**
+   * How entries call the logger.
+   *
+   * @default {"app"}
+   */
+  name?: string;
+  /**
+   * What matters less than this is not written.
+   *
+   * @default {"info"}
+   */
+  level?: LogLevel;
+  /** Fields of all entries. */
+  fields?: LogFields;
+  /**
+   * What all entries tell of where they were written: the value of a context
+   * variable if it was set, or what a function gives.
+   */
+  context?: LogContext;
+  /**
+   * Where the time comes from, in milliseconds since 1970.
+   *
+   * @default {Date.now}
+   */
+  now?: () => number;
+}
+
+/** Options of {@linkcode Logger.child}. */
+export interface LoggerChildOptions {
+  /** What is added to the name, after a dot. */
+  name?: string;
+  /** The least level; that of the parent, as it changes, if it is not given. */
+  level?: LogLevel;
+  /** Fields of all entries, besides those of the parent. */
+  fields?: LogFields;
+}
+
+/**
+ * Writes entries to a sink.
+ *
+ * To write never throws and never waits. A sink that fails is reported once to the
+ * exception handler of the loop, until it works again.
+ *
+ * @example Know which task and which request an entry is from
+ * ```ts
+ * import { ContextVar } from "@ilmek/async/context-var";
+ * import { type LogEntry, Logger } from "@ilmek/async/logger";
+ * import { createTask } from "@ilmek/async/task";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const request = new ContextVar<string>("request");
+ * const entries: LogEntry[] = [];
+ * const log = new Logger((entry) => entries.push(entry), {
+ *   context: { request },
+ * });
+ *
+ * await request.run("r-1", () =>
+ *   createTask(() => log.info("saved", { rows: 2 }), { name: "save" }));
+ *
+ * const [entry] = entries;
+ * assertEquals(entry?.task?.name, "save");
+ * assertEquals(entry?.context, { request: "r-1" });
+ * assertEquals(entry?.fields, { rows: 2 });
+ * ```
+ */
+export class Logger {
+  /** How entries call the logger. */
+  readonly name: string;
+  readonly #sink: LogSink;
+  readonly #fields: LogFields;
+  readonly #context: LogContext;
+  readonly #now: () => number;
+  #parent: Logger | undefined = undefined;
+  /** Invariant: it is given, or there is a parent. */
+  #level: LogLevel | undefined;
+
+  /**
+   * Creates a logger.
+   *
+   * @throws {TypeError} If `sink` is not a function.
+   * @throws {TypeError} If an option has the wrong type.
+   */
+  constructor(sink: LogSink, options: LoggerOptions = {}) {
+    const doing = "create a logger";
+    const { name = "app", level = "info", fields = {} } = options;
+    const { context = {}, now = wallClock } = options;
+    checkFunction(sink, doing, "sink");
+    checkFunction(now, doing, "now");
+    for (const [key, source] of Object.entries(context)) {
+      if (source instanceof ContextVar) continue;
+      checkFunction(source, doing, `context.${key}`);
+    }
+    this.name = name;
+    this.#level = checkLevel(level, doing);
+    this.#fields = fields;
+    this.#context = context;
+    this.#now = now;
+    this.#sink = guarded(sink, name);
+  }
+
+  /**
+   * The least level that is written. It may be set at any time; children without
+   * a level of their own follow.
+   */
+  get level(): LogLevel {
+    return this.#level ?? this.#parent?.level ?? "info";
+  }
+
+  set level(level: LogLevel) {
+    this.#level = checkLevel(level, "set a level");
+  }
+
+  /**
+   * Tells whether entries of a level are written: ask before collecting what is
+   * costly.
+   *
+   * @param level The level.
+   * @returns `true` if they are.
+   */
+  isEnabled(level: LogLevel): boolean {
+    return LEVELS.indexOf(level) >= LEVELS.indexOf(this.level);
+  }
+
+  /**
+   * Writes what only helps to find mistakes.
+   *
+   * @param message What has happened.
+   * @param fields What else there is to tell.
+   */
+  debug(message: string, fields: LogFields = {}): void {
+    this.log("debug", { message, fields });
+  }
+
+  /**
+   * Writes what is as it should be.
+   *
+   * @param message What has happened.
+   * @param fields What else there is to tell.
+   */
+  info(message: string, fields: LogFields = {}): void {
+    this.log("info", { message, fields });
+  }
+
+  /**
+   * Writes what may become a problem.
+   *
+   * @param message What has happened.
+   * @param fields What else there is to tell.
+   */
+  warn(message: string, fields: LogFields = {}): void {
+    this.log("warn", { message, fields });
+  }
+
+  /**
+   * Writes what has failed.
+   *
+   * @param message What has happened.
+   * @param fields What else there is to tell, such as `{ error }`.
+   */
+  error(message: string, fields: LogFields = {}): void {
+    this.log("error", { message, fields });
+  }
+
+  /**
+   * Writes an entry whose level is known only now.
+   *
+   * @param level How much it matters.
+   * @param entry What has happened, and what else there is to tell.
+   * @throws {TypeError} If `level` is none.
+   */
+  log(level: LogLevel, entry: Pick<LogEntry, "message" | "fields">): void {
+    checkLevel(level, "write a log entry");
+    if (!this.isEnabled(level)) return;
+    const frame = currentFrame();
+    const { actor } = frame;
+    this.#sink({
+      time: Number(read(this.#now)),
+      level,
+      logger: this.name,
+      message: entry.message,
+      ...(actor === undefined ? {} : { task: taskOf(actor) }),
+      context: readContext(this.#context, frame),
+      fields: { ...this.#fields, ...entry.fields },
+    });
+  }
+
+  /**
+   * Makes a logger that writes to the same place.
+   *
+   * @param options Its name, its fields, and its level.
+   * @returns The logger.
+   * @throws {TypeError} If `options.level` is none.
+   *
+   * @example Tell in all entries what they are about
+   * ```ts
+   * import { type LogEntry, Logger } from "@ilmek/async/logger";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const entries: LogEntry[] = [];
+   * const log = new Logger((entry) => entries.push(entry), { name: "shop" });
+   * const orders = log.child({ name: "orders", fields: { order: 17 } });
+   * orders.info("paid", { amount: 5 });
+   *
+   * const [entry] = entries;
+   * assertEquals(entry?.logger, "shop.orders");
+   * assertEquals(entry?.fields, { order: 17, amount: 5 });
+   * ```
+   */
+  child(options: LoggerChildOptions = {}): Logger {
+    const { name, level, fields = {} } = options;
+    const child = new Logger(this.#sink, {
+      name: name === undefined ? this.name : `${this.name}.${name}`,
+      level: level ?? this.level,
+      fields: { ...this.#fields, ...fields },
+      context: this.#context,
+      now: this.#now,
+    });
+    child.#parent = this;
+    if (level === undefined) child.#level = undefined;
+    return child;
+  }
+}
+
+/**
+ * Makes an exception handler for `run` and its like, which writes the reports of
+ * the loop as errors.
+ *
+ * @param logger Where to write.
+ * @returns The exception handler.
+ *
+ * @example Log what a callback has thrown
+ * ```ts
+ * import { type LogEntry, Logger, logReports } from "@ilmek/async/logger";
+ * import { Runner } from "@ilmek/async/runner";
+ * import { sleep } from "@ilmek/async/sleep";
+ * import { getRunningLoop } from "@ilmek/async/loop";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const entries: LogEntry[] = [];
+ * const log = new Logger((entry) => entries.push(entry));
+ * await using runner = new Runner({ exceptionHandler: logReports(log) });
+ * await runner.run(async () => {
+ *   getRunningLoop().callSoon(() => {
+ *     throw new RangeError("callback");
+ *   });
+ *   await sleep(1);
+ * });
+ *
+ * assertEquals(entries.map(({ level }) => level), ["error"]);
+ * ```
+ */
+export function logReports(
+  logger: Logger,
+): (context: ExceptionContext) => void {
+  return ({ message, exception, task, createdAt }) => {
+    logger.error(message, {
+      ...(exception === undefined ? {} : { error: exception }),
+      ...(task === undefined ? {} : { of: String(task) }),
+      ...(createdAt === undefined ? {} : { createdAt }),
+    });
+  };
+}
+
+function readContext(sources: LogContext, { context }: Frame): LogFields {
+  const values: Record<string, unknown> = {};
+  for (const [name, source] of Object.entries(sources)) {
+    if (!(source instanceof ContextVar)) values[name] = read(source);
+    else if (context.has(source)) values[name] = context.get(source);
+  }
+  return values;
+}
+
+/** What a function gives: if it throws, the entry tells that, and is written. */
+function read(source: () => unknown): unknown {
+  try {
+    return source();
+  } catch (error) {
+    return error;
+  }
+}
+
+function taskOf(actor: Actor): LogTask {
+  const { id, name } = actor;
+  let { parent: scope } = actor.scope;
+  while (scope !== undefined && scope.owner === undefined) scope = scope.parent;
+  const owner = scope?.owner;
+  if (owner === undefined) return { id, name };
+  return { id, name, parent: { id: owner.id, name: owner.name } };
+}
+
+/** A sink that never throws, and whose failure is reported once in a row. */
+function guarded(sink: LogSink, name: string): LogSink {
+  let failing = false;
+  const worked = (): void => {
+    failing = false;
+  };
+  const failed = (exception: unknown): void => {
+    // The report may itself be logged, and fail again.
+    if (failing) return;
+    failing = true;
+    const message =
+      `Cannot write a log entry of "${name}": the sink has failed`;
+    currentFrame().loop.report({ message, exception });
+  };
+  return (entry) => {
+    try {
+      const written = sink(entry);
+      if (isThenable(written)) written.then(worked, failed);
+      else worked();
+    } catch (error) {
+      failed(error);
+    }
+  };
+}
+
+function checkLevel(level: LogLevel, doing: string): LogLevel {
+  if (LEVELS.includes(level)) return level;
+  throw new TypeError(
+    `Cannot ${doing} as "level" must be "debug", "info", "warn" or "error": current value is ${
+      show(level)
+    }`,
+  );
+}
