@@ -12,6 +12,7 @@ import * as taskManagement from "./07_task_management.ts";
 import * as contextManagers from "./08_async_context_managers.ts";
 import * as asyncIterators from "./09_async_iterators.ts";
 import * as rateLimiting from "./10_rate_limiting.ts";
+import * as circuitBreaker from "./11_circuit_breaker.ts";
 import * as workerPool from "./12_worker_pool.ts";
 import * as semaphore from "./13_semaphore.ts";
 import * as errorHandling from "./14_error_handling.ts";
@@ -99,6 +100,12 @@ export const PROGRAMS: readonly Program[] = [
     "10_rate_limiting.ts",
     "Rate Limiting",
     rateLimiting,
+    ({ main }, { virtual }) => virtual.run(main),
+  ),
+  define(
+    "11_circuit_breaker.ts",
+    "Circuit Breaker Pattern",
+    circuitBreaker,
     ({ main }, { virtual }) => virtual.run(main),
   ),
   define(
