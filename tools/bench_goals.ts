@@ -48,6 +48,7 @@ const ASYNC_ITER = "./primitives/async_iter_bench.ts";
 const THREADS = "./io/thread_pool_bench.ts";
 const WORKERS = "./patterns/worker_pool_bench.ts";
 const RETRY = "./patterns/retry_bench.ts";
+const BREAKER = "./patterns/circuit_breaker_bench.ts";
 const COMPOSE = "./patterns/compose_bench.ts";
 
 const LINES = "./io/lines_bench.ts";
@@ -139,6 +140,13 @@ const ROWS: readonly Row[] = [
     module: RETRY,
     question: "policy",
     goals: { limit: 2.5, peers: { cockatiel: 0.7 } },
+  },
+  {
+    name: "circuit breaker, closed",
+    unit: "ns",
+    module: BREAKER,
+    question: "closed",
+    goals: { limit: 2.5, peers: { cockatiel: 0.7, opossum: 0.15 } },
   },
   {
     name: "bulkhead + retry + breaker",
