@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import type { Line } from "./_capture.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -17,6 +18,10 @@ export interface RunProgramOptions {
   readonly args?: readonly string[];
   /** Sends SIGINT once this has been printed. */
   readonly interruptAfter?: string;
+  /** Where it runs; the root of the project by default. */
+  readonly cwd?: string;
+  /** Called when it has been started. */
+  readonly onStart?: (child: Deno.ChildProcess) => void;
 }
 
 /** Runs a program of `examples/` in a process of its own. */
@@ -24,18 +29,20 @@ export async function runProgram(
   file: string,
   options: RunProgramOptions = {},
 ): Promise<Ended> {
-  const { flags = [], args = [], interruptAfter } = options;
+  const { flags = [], args = [], interruptAfter, cwd = ROOT } = options;
+  const script = fileURLToPath(new URL(`examples/${file}`, ROOT));
+  const config = fileURLToPath(new URL("deno.json", ROOT));
   const child = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "--quiet", "--no-prompt", "--no-lock", ...flags],
-      `examples/${file}`,
-      ...args,
+      ...["run", "--quiet", "--no-prompt", "--no-lock", "--config", config],
+      ...[...flags, script, ...args],
     ],
-    cwd: ROOT,
+    cwd,
     env: { NO_COLOR: "1" },
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  options.onStart?.(child);
   const [out, err] = await Promise.all([
     readAll(child.stdout, (text) => {
       if (interruptAfter === undefined) return;

@@ -1,7 +1,7 @@
 import { sleep } from "@ilmek/async/sleep";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { stripVTControlCharacters } from "node:util";
-import { main } from "../../examples/demo.ts";
+import { main } from "../../examples/guide.ts";
 import { type Program, PROGRAMS } from "../../examples/_programs.ts";
 import { runProgram } from "./_processes.ts";
 
@@ -26,7 +26,7 @@ const BAD: Program = {
     }),
 };
 
-Deno.test("main() of demo.ts puts virtual times in front of lines, and tells what happened", async () => {
+Deno.test("main() of guide.ts puts virtual times in front of lines, and tells what happened", async () => {
   const lines: string[] = [];
 
   const succeeded = await main({
@@ -50,7 +50,7 @@ Deno.test("main() of demo.ts puts virtual times in front of lines, and tells wha
   assertMatch(closing, /^ {2}All finished: 61\.5 s of waiting in 0\.\d\d s\.$/);
 });
 
-Deno.test("main() of demo.ts goes on after a program that fails, and says so", async () => {
+Deno.test("main() of guide.ts goes on after a program that fails, and says so", async () => {
   const lines: string[] = [];
 
   const succeeded = await main({
@@ -66,7 +66,7 @@ Deno.test("main() of demo.ts goes on after a program that fails, and says so", a
   assertMatch(lines.at(-1) ?? "", /^ {2}1 of 2 failed: 61\.8 s of waiting/);
 });
 
-Deno.test("main() of demo.ts colors lines on request only, and aligns them all the same", async () => {
+Deno.test("main() of guide.ts colors lines on request only, and aligns them all the same", async () => {
   const plain: string[] = [];
   const colored: string[] = [];
 
@@ -86,7 +86,7 @@ Deno.test("main() of demo.ts colors lines on request only, and aligns them all t
   assertEquals(withoutReal(stripped), withoutReal(plain));
 });
 
-Deno.test("main() of demo.ts gives the console back", async () => {
+Deno.test("main() of guide.ts gives the console back", async () => {
   const { log, error, warn } = console;
 
   await main({ programs: [BAD], write: () => {} });
@@ -94,8 +94,8 @@ Deno.test("main() of demo.ts gives the console back", async () => {
   assertEquals([console.log, console.error, console.warn], [log, error, warn]);
 });
 
-Deno.test("The task `demo` runs all programs with its permissions, plain in a pipe", async () => {
-  const { code, out, err } = await runProgram("demo.ts", {
+Deno.test("The task `guide` runs all programs with its permissions, plain in a pipe", async () => {
+  const { code, out, err } = await runProgram("guide.ts", {
     flags: await permissionsOfTask(),
   });
 
@@ -110,10 +110,10 @@ Deno.test("The task `demo` runs all programs with its permissions, plain in a pi
   assertEquals(code, 0);
 });
 
-Deno.test("The task `demo` exits with 1 if a program fails", async () => {
+Deno.test("The task `guide` exits with 1 if a program fails", async () => {
   const flags = await permissionsOfTask();
 
-  const { code, out } = await runProgram("demo.ts", {
+  const { code, out } = await runProgram("guide.ts", {
     flags: flags.filter((flag) => !flag.startsWith("--allow-net")),
   });
 
@@ -126,7 +126,7 @@ Deno.test("The task `demo` exits with 1 if a program fails", async () => {
 async function permissionsOfTask(): Promise<string[]> {
   const config = new URL("../../deno.json", import.meta.url);
   const { tasks } = JSON.parse(await Deno.readTextFile(config)) as {
-    tasks: { demo: { command: string } };
+    tasks: { guide: { command: string } };
   };
-  return tasks.demo.command.split(" ").filter((word) => word.startsWith("--"));
+  return tasks.guide.command.split(" ").filter((word) => word.startsWith("--"));
 }

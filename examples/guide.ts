@@ -2,13 +2,13 @@
  * A guided tour: runs the programs of the guide in virtual time, one after the
  * other. What they wait for takes no time; servers and threads are real.
  *
- * Run it: `deno task demo`
+ * Run it: `deno task guide`
  */
 import { VirtualLoop } from "@ilmek/async/virtual";
 import { type Program, PROGRAMS } from "./_programs.ts";
 
 /** Options of {@linkcode main}. */
-export interface DemoOptions {
+export interface GuideOptions {
   /**
    * What is run.
    *
@@ -47,7 +47,7 @@ const TIME_WIDTH = 9;
  *
  * @returns Whether all programs have finished.
  */
-export async function main(options: DemoOptions = {}): Promise<boolean> {
+export async function main(options: GuideOptions = {}): Promise<boolean> {
   const { programs = PROGRAMS, color = false } = options;
   const { write = console.log } = options;
   const paint: Paint = (style, text) =>

@@ -1,0 +1,177 @@
+/**
+ * Collects thousands of JSON documents from an API into SQLite: within the limits of
+ * each host, with retries, deadlines and a circuit breaker; Ctrl-C ends it cleanly,
+ * and `--resume` goes on. Without options it brings its own server, which is slow,
+ * flaky and limited.
+ *
+ * Run it: `deno task demo`, or with an API of your own:
+ *
+ * `deno run --allow-net --allow-read --allow-write examples/harvest.ts --help`
+ */
+import { run } from "@ilmek/async/run";
+import { createTask } from "@ilmek/async/task";
+import { writeFileAtomic } from "@ilmek/async/write-file-atomic";
+import { collectAddresses } from "./harvest/addresses.ts";
+import { collect } from "./harvest/collect.ts";
+import { DocumentClient } from "./harvest/document_client.ts";
+import { DocumentStore } from "./harvest/document_store.ts";
+import { FlakyServer } from "./harvest/flaky_server.ts";
+import {
+  type HarvestOptions,
+  HELP,
+  isLocal,
+  LOCAL_FOLDER,
+  parseOptions,
+  UsageError,
+} from "./harvest/options.ts";
+import { count, counted, paintWith } from "./harvest/paint.ts";
+import { Progress, type ProgressOutput } from "./harvest/progress.ts";
+import { reportLines } from "./harvest/report.ts";
+import { RunRecord } from "./harvest/run_record.ts";
+import { Stop } from "./harvest/stop.ts";
+import { timelineSvg } from "./harvest/timeline.ts";
+
+/** Where the program writes. */
+export interface Console {
+  /** Takes the lines of the report. */
+  readonly log: (line: string) => void;
+  /** Takes the lines of what is wrong. */
+  readonly error: (line: string) => void;
+  /** Shows the progress. */
+  readonly progress: ProgressOutput;
+  /** Whether the lines of the report are colored. */
+  readonly color: boolean;
+}
+
+/**
+ * Runs the program.
+ *
+ * @returns Its exit code.
+ */
+export async function main(
+  args: readonly string[],
+  console: Console,
+): Promise<number> {
+  try {
+    const options = parseOptions(args);
+    if (options !== "help") return await harvest(options, console);
+    console.log(HELP);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(error.message);
+    console.error("See --help");
+    return 2;
+  }
+}
+
+/** Harvests what the options say, and reports. */
+async function harvest(
+  options: HarvestOptions,
+  console: Console,
+): Promise<number> {
+  const { concurrency, db, resume } = options;
+  const { log } = console;
+  using stop = new Stop();
+  await using server = isLocal(options)
+    ? await startServer(options)
+    : undefined;
+  const baseUrl = server?.url ?? options.baseUrl;
+  await using store = await DocumentStore.open(db);
+  const known = await store.ids();
+  if (known.size > 0 && !resume) {
+    throw new UsageError(
+      `Cannot begin with ${db} as it has ${
+        counted(known.size, "document")
+      }: go on with --resume, or name another --db`,
+    );
+  }
+  await using client = new DocumentClient({ ...options, baseUrl });
+  const addresses = await collectAddresses({ ...options, baseUrl }, client);
+  const missing = addresses.filter((address) => !known.has(address));
+  const record = new RunRecord({
+    wanted: addresses.length,
+    before: addresses.length - missing.length,
+  });
+  client.recordTo(record);
+  log(greeting(options, { missing: missing.length, baseUrl }));
+
+  const progress = new Progress(console.progress, { record, client, stop });
+  {
+    await using _showing = createTask(() => progress.run(), {
+      name: "progress",
+    });
+    await collect(missing, { client, store, record, concurrency, stop });
+  }
+  record.end();
+  progress.clear();
+  if (options.report !== undefined) {
+    const picture = timelineSvg(record, {
+      title: `Harvest of ${baseUrl ?? options.urls}`,
+      retries: client.retries,
+    });
+    await writeFileAtomic(options.report, picture);
+  }
+  const lines = reportLines(record, {
+    db,
+    picture: options.report,
+    retries: client.retries,
+    isStopped: stop.drain.aborted,
+    command: isLocal(options)
+      ? "deno task demo --resume"
+      : "the same command with --resume",
+    paint: paintWith(console),
+  });
+  for (const line of ["", ...lines]) log(line);
+  if (record.complete === record.wanted) return 0;
+  return stop.exitCode === 0 ? 1 : stop.exitCode;
+}
+
+/** Starts the server of this program; its harvest begins afresh, or goes on. */
+async function startServer(options: HarvestOptions): Promise<FlakyServer> {
+  const { documents, resume, db } = options;
+  await Deno.mkdir(LOCAL_FOLDER, { recursive: true });
+  if (!resume && db.startsWith(`${LOCAL_FOLDER}/`)) {
+    for (const suffix of ["", "-wal", "-shm"]) {
+      await Deno.remove(db + suffix).catch(() => {});
+    }
+  }
+  const outages = [{ fromMs: 3000, toMs: 4200 }];
+  return new FlakyServer({ documents, outages });
+}
+
+function greeting(
+  options: HarvestOptions,
+  { missing, baseUrl }: { missing: number; baseUrl: string | undefined },
+): string {
+  const what = `Getting ${counted(missing, "document")}`;
+  const from = baseUrl === undefined ? "" : ` from ${baseUrl}`;
+  const how = `at most ${count(options.rate)} requests a second, ` +
+    `${count(options.concurrency)} at once`;
+  const note = isLocal(options)
+    ? ": a server that is slow, flaky, limited, and down for a while"
+    : "";
+  return `${what}${from}${note}\n(${how}; Ctrl-C finishes what is under way)\n`;
+}
+
+function systemConsole(): Console {
+  const encoder = new TextEncoder();
+  const isTerminal = Deno.stderr.isTerminal();
+  return {
+    log: (line) => console.log(line),
+    error: (line) => console.error(line),
+    progress: {
+      write: (text) => Deno.stderr.writeSync(encoder.encode(text)),
+      columns: isTerminal ? Deno.consoleSize().columns : undefined,
+      color: isTerminal && !Deno.noColor,
+    },
+    color: Deno.stdout.isTerminal() && !Deno.noColor,
+  };
+}
+
+if (import.meta.main) {
+  // Signals are for this program to heed: what is under way is stored.
+  Deno.exitCode = await run(() => main(Deno.args, systemConsole()), {
+    interrupt: "none",
+  });
+}
