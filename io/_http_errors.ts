@@ -1,3 +1,4 @@
+import { retryAfterOfHeaders } from "../_internal/retry_after.ts";
 import { InvalidStateError } from "../primitives/errors.ts";
 
 /** What is known of a response whose status says that the request has failed. */
@@ -36,7 +37,7 @@ export class HttpStatusError extends Error {
     this.status = status;
     this.headers = headers;
     this.bodySnippet = bodySnippet;
-    this.retryAfterMs = retryAfterOf(headers);
+    this.retryAfterMs = retryAfterOfHeaders(headers);
   }
 }
 
@@ -142,12 +143,4 @@ export function networkErrorOf(
 function hasConnected({ cause, message }: TypeError): boolean {
   if (!(cause instanceof Error)) return !message.startsWith("Fetch failed:");
   return !cause.message.includes("client error (Connect)");
-}
-
-function retryAfterOf(headers: Headers): number | undefined {
-  const value = headers.get("retry-after")?.trim() ?? "";
-  if (/^\d+$/.test(value)) return Number(value) * 1000;
-  // Our clock may be far from the server's.
-  const ms = Date.parse(value) - Date.parse(headers.get("date") ?? "");
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }

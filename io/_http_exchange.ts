@@ -51,11 +51,16 @@ export class HttpExchange {
     return this.#controller.signal;
   }
 
-  /** Waits for a step, in the time that is left. */
-  async wait<T>(step: Promise<T>): Promise<T> {
+  /** Waits for a step of the platform, in the time that is left. */
+  wait<T>(step: Promise<T>): Promise<T> {
+    return this.within(abortable(step, { signal: this.signal }));
+  }
+
+  /** Sees that a step that ends with the signal is over in the time that is left. */
+  async within<T>(step: Promise<T>): Promise<T> {
     const stopTimer = this.#startTimer({ idle: false });
     try {
-      return await abortable(step, { signal: this.signal });
+      return await step;
     } finally {
       stopTimer();
     }

@@ -76,12 +76,21 @@ export class HttpPolicies {
     return this.#policy !== undefined || this.#hosts !== undefined;
   }
 
-  run<T>(origin: string, attempt: () => Promise<T>): Promise<T> {
+  /** Runs attempts until the policies are content, or the signal ends all of it. */
+  run<T>(
+    origin: string,
+    attempt: () => Promise<T>,
+    options: PolicyRunOptions,
+  ): Promise<T> {
     const hosts = this.#hosts;
+    if (this.#policy === undefined) {
+      return hosts?.run(origin, attempt, options) ?? attempt();
+    }
+    // What ends the outer one ends those inside.
     const inner = hosts === undefined
       ? attempt
       : () => hosts.run(origin, attempt);
-    return this.#policy === undefined ? inner() : this.#policy.run(inner);
+    return this.#policy.run(inner, options);
   }
 }
 

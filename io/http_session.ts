@@ -20,9 +20,14 @@ import {
   type Duration,
   toLimitMs,
 } from "../_internal/check.ts";
+import { listen } from "../_internal/signal.ts";
 import type { Policy } from "../patterns/policy.ts";
 import { throwIfCancelled } from "../primitives/checkpoint.ts";
 import { currentSignal } from "../primitives/scope.ts";
+import {
+  HttpAuthorization,
+  type HttpAuthorize,
+} from "./_http_authorization.ts";
 import { networkErrorOf, SessionClosedError } from "./_http_errors.ts";
 import { HttpExchange } from "./_http_exchange.ts";
 import { HttpPolicies, isRetriableStatus, Replay } from "./_http_policies.ts";
@@ -41,6 +46,10 @@ export {
   SessionClosedError,
 } from "./_http_errors.ts";
 export { RequestNotReplayableError } from "./_http_policies.ts";
+export type {
+  HttpAuthorize,
+  HttpAuthorizeContext,
+} from "./_http_authorization.ts";
 export type { Query, QueryValue } from "./_http_urls.ts";
 export {
   type HttpChunksOptions,
@@ -82,6 +91,14 @@ export interface HttpSessionOptions {
    * @default {false}
    */
   throwOnError?: boolean;
+  /**
+   * Gives headers that all requests carry, such as one with a token.
+   *
+   * It is called before the first request, and again when a response has the status
+   * 401: once, however many requests wait for it. Each of them is then sent again,
+   * once, unless its body is a stream. What it throws is thrown to those who wait.
+   */
+  authorize?: HttpAuthorize;
   /**
    * What guards every request, such as a `Retry`, or several policies by `compose`.
    *
@@ -180,7 +197,9 @@ export class HttpSession implements AsyncDisposable {
   readonly #throwOnError: boolean;
   readonly #fetch: (request: Request) => Promise<Response>;
   readonly #policies: HttpPolicies;
+  readonly #authorization: HttpAuthorization | undefined;
   readonly #exchanges = new Set<HttpExchange>();
+  readonly #guardedCalls = new Set<Guarded>();
   #closed = false;
 
   /** Creates a session. */
@@ -206,7 +225,10 @@ export class HttpSession implements AsyncDisposable {
     );
     this.#throwOnError = throwOnError;
     this.#fetch = fetch;
-    const { policy, perHost, maxHosts = 1000 } = options;
+    const { policy, perHost, maxHosts = 1000, authorize } = options;
+    this.#authorization = authorize === undefined
+      ? undefined
+      : new HttpAuthorization(authorize);
     this.#policies = new HttpPolicies({ policy, perHost, maxHosts });
   }
 
@@ -313,6 +335,7 @@ export class HttpSession implements AsyncDisposable {
     const name = `${init.method} ${url.origin}${url.pathname}`;
     throwIfCancelled();
     signal?.throwIfAborted();
+    if (this.#closed) throw new SessionClosedError(closedMessage(name));
     // A body that is read after all attempts ends with the caller's own scope.
     const signals = signal ? [currentSignal(), signal] : [currentSignal()];
     const send = async (): Promise<HttpResponse> => {
@@ -328,27 +351,42 @@ export class HttpSession implements AsyncDisposable {
       return await this.#send(exchange, url, init);
     };
     const response = this.#policies.any
-      ? await this.#guarded(name, url.origin, init, send)
+      ? await this.#guarded(name, url.origin, { init, signal }, send)
       : await send();
     if (throwOnError && !response.ok) throw await statusErrorOf(response, name);
     return response;
   }
 
   /** Sends a request under the policies, as often as they want. */
-  #guarded(
+  async #guarded(
     name: string,
     origin: string,
-    init: HttpInit,
+    request: { init: HttpInit; signal: AbortSignal | undefined },
     send: () => Promise<HttpResponse>,
   ): Promise<HttpResponse> {
+    const { init, signal } = request;
     const replay = new Replay(name, init);
-    return this.#policies.run(origin, () =>
-      replay.attempt(async () => {
-        const response = await send();
-        if (!isRetriableStatus(response.status)) return response;
-        // The body is dropped before anybody waits for another attempt.
-        throw await statusErrorOf(response, name);
-      }));
+    const attempt = async (): Promise<HttpResponse> => {
+      const response = await send();
+      if (!isRetriableStatus(response.status)) return response;
+      // The body is dropped before anybody waits for another attempt.
+      throw await statusErrorOf(response, name);
+    };
+    // It ends waits within the policies, too: those between two attempts.
+    const guard: Guarded = { name, ender: new AbortController() };
+    const { ender } = guard;
+    const unlisten = signal && listen(signal, (reason) => ender.abort(reason));
+    this.#guardedCalls.add(guard);
+    try {
+      return await this.#policies.run(
+        origin,
+        () => replay.attempt(attempt),
+        { signal: ender.signal },
+      );
+    } finally {
+      unlisten?.();
+      this.#guardedCalls.delete(guard);
+    }
   }
 
   /**
@@ -357,6 +395,9 @@ export class HttpSession implements AsyncDisposable {
    */
   close(): void {
     this.#closed = true;
+    for (const { name, ender } of [...this.#guardedCalls]) {
+      ender.abort(new SessionClosedError(closedMessage(name)));
+    }
     for (const exchange of [...this.#exchanges]) {
       exchange.abort(new SessionClosedError(closedMessage(exchange.request)));
     }
@@ -374,8 +415,13 @@ export class HttpSession implements AsyncDisposable {
     init: HttpInit,
   ): Promise<HttpResponse> {
     const { signal } = exchange;
+    const authorization = this.#authorization;
+    let credentials: Headers | undefined;
     const resend = (extra: Record<string, string>): Promise<Response> => {
       const request = new Request(url, { ...init, signal });
+      for (const [name, value] of credentials ?? []) {
+        request.headers.set(name, value);
+      }
       for (const [name, value] of Object.entries(extra)) {
         request.headers.set(name, value);
       }
@@ -383,7 +429,14 @@ export class HttpSession implements AsyncDisposable {
     };
     let native: Response;
     try {
+      credentials = await authorization?.headers(undefined, exchange);
       native = await exchange.wait(resend({}));
+      const isRefused = native.status === 401 && credentials !== undefined;
+      if (isRefused && !(init.body instanceof ReadableStream)) {
+        native.body?.cancel().catch(() => {});
+        credentials = await authorization?.headers(credentials, exchange);
+        native = await exchange.wait(resend({}));
+      }
     } catch (error) {
       exchange.abort(error);
       throw error;
@@ -441,6 +494,12 @@ export class HttpSession implements AsyncDisposable {
       },
     };
   }
+}
+
+/** A request that may wait within policies, and what ends it there. */
+interface Guarded {
+  readonly name: string;
+  readonly ender: AbortController;
 }
 
 /** What a request is made of. */

@@ -451,7 +451,7 @@ export class ThreadPool implements AsyncDisposable {
     if (this.#state === "stopped") {
       throw new ThreadPoolStoppedError(
         `Cannot run in a thread: the pool "${policy}" was stopped`,
-        { policy },
+        { policy, retryAfterMs: Infinity },
       );
     }
     const isBusy = this.idle === 0 && this.threads >= this.maxThreads;
@@ -577,7 +577,11 @@ export class ThreadPool implements AsyncDisposable {
     this.#state = "broken";
     const error = this.#broken = new ThreadPoolBrokenError(
       `Cannot run in a thread: ${this.#bootFailures} threads of the pool "${this.#name}" have failed in a row: ${how}`,
-      { policy: this.#name, ...(cause === undefined ? {} : { cause }) },
+      {
+        policy: this.#name,
+        retryAfterMs: Infinity,
+        ...(cause === undefined ? {} : { cause }),
+      },
     );
     for (let call = this.#line.shift(); call; call = this.#line.shift()) {
       call.fail(error);

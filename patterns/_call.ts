@@ -6,12 +6,11 @@ import { randomKey } from "../_internal/random.ts";
 import { ScopeNode } from "../_internal/scope_node.ts";
 import { listen } from "../_internal/signal.ts";
 import { withScopeOf } from "../_internal/spawn.ts";
-import {
-  type Classify,
-  type OutcomeClass,
-  type PolicyContext,
-  PolicyError,
-  type PolicyOutcome,
+import type {
+  Classify,
+  OutcomeClass,
+  PolicyContext,
+  PolicyOutcome,
 } from "./policy.ts";
 
 /** What a call begins with, and hands on to the next. */
@@ -310,8 +309,17 @@ function askClassify(
   return undefined;
 }
 
+/**
+ * Whether an error says that the work was never begun: that of a policy, or one
+ * that has to be of another class, and says `rejected` like those.
+ */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof Error && "rejected" in error &&
+    error.rejected === true;
+}
+
 function classOfError(error: unknown, refusals: OutcomeClass): OutcomeClass {
-  if (error instanceof PolicyError && error.rejected) return refusals;
+  if (isRefusal(error)) return refusals;
   if (error instanceof CancelledError && error.kind !== "deadline") {
     return "ignore";
   }

@@ -1,14 +1,18 @@
 import { InvalidStateError, TimeoutError } from "../_internal/errors.ts";
+import { PolicyError } from "./policy.ts";
 
 /** Thrown where a pool was closed: to those who wait, and to those who come. */
-export class PoolClosedError extends InvalidStateError {
+export class PoolClosedError extends PolicyError {
   static {
     this.prototype.name = "PoolClosedError";
   }
 
   /** Creates the error of a pool. */
   constructor(pool: string) {
-    super(`Cannot acquire from the pool "${pool}": it was closed`);
+    super(`Cannot acquire from the pool "${pool}": it was closed`, {
+      policy: pool,
+      retryAfterMs: Infinity,
+    });
   }
 }
 
@@ -17,10 +21,15 @@ export class PoolTimeoutError extends TimeoutError {
   static {
     this.prototype.name = "PoolTimeoutError";
   }
+  /** The name of the pool. */
+  readonly policy: string;
+  /** The work was never begun, as with a `PolicyError`. */
+  readonly rejected = true;
 
   /** Creates the error of a pool, with what it looked like at that time. */
   constructor(pool: string, ms: number, state: string, options: ErrorOptions) {
     super(ms, { ...options, label: pool });
+    this.policy = pool;
     this.message =
       `Cannot acquire from the pool "${pool}" in time: ${ms} ms have passed, ${state}`;
   }
@@ -36,21 +45,20 @@ export interface PoolUnavailableErrorOptions extends ErrorOptions {
  * Thrown if a pool is empty and cannot make what it is to give. Its `cause` is the
  * error of the last attempt.
  */
-export class PoolUnavailableError extends Error {
+export class PoolUnavailableError extends PolicyError {
   static {
     this.prototype.name = "PoolUnavailableError";
   }
   /** How many milliseconds it takes until the pool tries again. */
-  readonly retryAfterMs: number;
+  declare readonly retryAfterMs: number;
 
   /** Creates the error of a pool. */
   constructor(pool: string, options: PoolUnavailableErrorOptions) {
     const { retryAfterMs, cause } = options;
     super(
       `Cannot acquire from the pool "${pool}": its resources cannot be created`,
-      { cause },
+      { cause, policy: pool, retryAfterMs },
     );
-    this.retryAfterMs = retryAfterMs;
   }
 }
 

@@ -1,3 +1,8 @@
+import { InvalidStateError } from "../_internal/errors.ts";
+import {
+  type HeaderSource,
+  retryAfterOfHeaders,
+} from "../_internal/retry_after.ts";
 import type { PolicyOutcome } from "./policy.ts";
 
 /** How the engines say that a request has not come through. */
@@ -12,12 +17,14 @@ function isNetworkError(error: TypeError): boolean {
 /** Whether it makes sense to try again what has failed with `error`. */
 export function isRetriableByDefault(error: unknown): boolean {
   if (error instanceof TypeError) return isNetworkError(error);
-  return !(error instanceof ReferenceError);
+  // What is closed or broken stays so.
+  return !(error instanceof ReferenceError ||
+    error instanceof InvalidStateError);
 }
 
 /** What can carry a hint: a response. */
 interface WithHeaders {
-  readonly headers: { get(name: string): string | null };
+  readonly headers: HeaderSource;
 }
 
 /**
@@ -31,7 +38,9 @@ export function retryAfterOf(outcome: PolicyOutcome): number | undefined {
     return told.retryAfterMs >= 0 ? told.retryAfterMs : undefined;
   }
   const response = "response" in told ? told.response : told;
-  return hasHeaders(response) ? retryAfterOfHeaders(response) : undefined;
+  return hasHeaders(response)
+    ? retryAfterOfHeaders(response.headers)
+    : undefined;
 }
 
 function hasHeaders(value: unknown): value is WithHeaders {
@@ -40,13 +49,4 @@ function hasHeaders(value: unknown): value is WithHeaders {
   const { headers } = value;
   return typeof headers === "object" && headers !== null && "get" in headers &&
     typeof headers.get === "function";
-}
-
-function retryAfterOfHeaders({ headers }: WithHeaders): number | undefined {
-  const text = headers.get("retry-after")?.trim();
-  if (text === undefined || text === "") return undefined;
-  if (/^\d+$/.test(text)) return Number(text) * 1000;
-  // The server's own clock is what its date is to be compared with.
-  const until = Date.parse(text) - Date.parse(headers.get("date") ?? "");
-  return Number.isNaN(until) ? undefined : Math.max(0, until);
 }

@@ -1,10 +1,10 @@
 import { sleep } from "../primitives/sleep.ts";
-import { callHook, type PolicyCall } from "./_call.ts";
+import { callHook, isRefusal, type PolicyCall } from "./_call.ts";
 import { discard } from "./_discard.ts";
 import type { GuardLayer, LayerFacts, Verdict, WorstCase } from "./_layers.ts";
 import { isRetriableByDefault, retryAfterOf } from "./_retriable.ts";
 import { RetryExhaustedError } from "./_retry_errors.ts";
-import { PolicyError, type PolicyOutcome } from "./policy.ts";
+import type { PolicyOutcome } from "./policy.ts";
 import type {
   RetryAttempt,
   RetryEvent,
@@ -126,7 +126,7 @@ export class RetryGuard implements GuardLayer<RetryRun> {
     outcome: PolicyOutcome,
   ): Verdict | Promise<Verdict> {
     const now = call.frame.loop.time();
-    const delay = this.#delayAfter(call, run, outcome, now);
+    const delay = this.#decide(call, run, outcome, now);
     const waits = typeof delay === "number";
     if (run.attempts === NONE) run.attempts = [];
     run.attempts.push({
@@ -138,6 +138,22 @@ export class RetryGuard implements GuardLayer<RetryRun> {
     });
     if (waits) return this.#again(call, run, outcome, delay);
     return this.#giveUp(call, run, outcome, delay);
+  }
+
+  /** What is next; if a function of the options throws, that is the end. */
+  #decide(
+    call: PolicyCall,
+    run: RetryRun,
+    outcome: PolicyOutcome,
+    now: number,
+  ): number | RetryReason {
+    try {
+      return this.#delayAfter(call, run, outcome, now);
+    } catch (error) {
+      this.settings.budget?.leave(false);
+      this.#gaveUp++;
+      throw error;
+    }
   }
 
   /** How long to wait for the next attempt, or why there is none. */
@@ -155,7 +171,9 @@ export class RetryGuard implements GuardLayer<RetryRun> {
     if (nested === "once" && call.retryDepth > own) return "nested";
     const hint = retryAfterOf(outcome);
     // A server that says when is believed: never earlier, rather not at all.
-    if (hint !== undefined && hint > maxDelayMs) return "too-late";
+    if (hint !== undefined && (hint > maxDelayMs || hint === Infinity)) {
+      return "too-late";
+    }
     run.step ??= this.settings.schedule.begin();
     const scheduled = run.step({
       attempt: run.count,
@@ -177,13 +195,23 @@ export class RetryGuard implements GuardLayer<RetryRun> {
   }
 
   #isRetriable(call: PolicyCall, outcome: PolicyOutcome): boolean {
-    const { idempotent, isRetriable } = this.settings;
+    const { idempotent } = this.settings;
     if (outcome.ok) return idempotent;
     const { error } = outcome;
-    const refused = error instanceof PolicyError && error.rejected;
-    if (!idempotent && !refused) return false;
-    const told = isRetriable?.(error, call);
-    return told ?? isRetriableByDefault(error);
+    if (!idempotent && !isRefusal(error)) return false;
+    return this.#ask(call, error) ?? isRetriableByDefault(error);
+  }
+
+  #ask(call: PolicyCall, error: unknown): boolean | undefined {
+    const { isRetriable, name } = this.settings;
+    try {
+      return isRetriable?.(error, call);
+    } catch (exception) {
+      const message =
+        `Cannot tell whether to try "${name}" again: "isRetriable" has thrown`;
+      call.frame.loop.report({ message, exception });
+      return undefined;
+    }
   }
 
   async #again(

@@ -375,7 +375,7 @@ export class Batcher<I, O> implements AsyncDisposable {
     if (this.#closed) {
       return new BatcherClosedError(
         `Cannot load an item: "${policy}" was closed`,
-        { policy },
+        { policy, retryAfterMs: Infinity },
       );
     }
     if (this.#queued < this.#capacity) return undefined;

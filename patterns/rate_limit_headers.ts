@@ -17,23 +17,25 @@
  *
  * @module
  */
+import {
+  type HeaderSource,
+  parseAmount,
+  parseHttpDate,
+  retryAfterOfHeaders,
+  secondsToMs,
+} from "../_internal/retry_after.ts";
 import { parseItems, quoteString, type SfItem } from "./_structured_fields.ts";
 import type { RateLimitResult } from "./rate_step.ts";
 
+export type { HeaderSource as RateLimitHeaderSource } from "../_internal/retry_after.ts";
 export type { RateLimitResult } from "./rate_step.ts";
-
-/** Where headers are looked up: `Headers`, or what has its `get`. */
-export interface RateLimitHeaderSource {
-  /** The value of a header, or `null` if there is none. */
-  get(name: string): string | null;
-}
 
 /** What a limiter looks at in a response. */
 export interface RateLimitResponse {
   /** The status of HTTP. */
   readonly status: number;
   /** The headers. */
-  readonly headers: RateLimitHeaderSource;
+  readonly headers: HeaderSource;
 }
 
 /** Options of {@linkcode formatRateLimitHeaders}. */
@@ -156,10 +158,10 @@ export function formatRateLimitHeaders(
  * ```
  */
 export function parseRateLimitHeaders(
-  headers: RateLimitHeaderSource,
+  headers: HeaderSource,
 ): ParsedRateLimitHeaders {
   const limits = limitsOf(headers);
-  const told = retryAfterOf(headers);
+  const told = retryAfterOfHeaders(headers);
   const empty = limits.flatMap(({ remaining, resetAfterMs }) =>
     remaining === 0 && resetAfterMs !== undefined ? [resetAfterMs] : []
   );
@@ -168,7 +170,7 @@ export function parseRateLimitHeaders(
   return { retryAfterMs, limits };
 }
 
-function limitsOf(headers: RateLimitHeaderSource): ParsedRateLimit[] {
+function limitsOf(headers: HeaderSource): ParsedRateLimit[] {
   const policies = parseItems(headers.get("RateLimit-Policy") ?? "");
   const states = parseItems(headers.get("RateLimit") ?? "");
   const isPresent = states.some(({ params }) => params.has("r")) ||
@@ -181,10 +183,10 @@ function limitsOf(headers: RateLimitHeaderSource): ParsedRateLimit[] {
     const { params: state } = states.find(ofPolicy) ?? NO_ITEM;
     return {
       policy,
-      remaining: amountOf(state.get("r")),
-      resetAfterMs: msOf(state.get("t")),
-      quota: amountOf(quota.get("q")),
-      windowMs: msOf(quota.get("w")),
+      remaining: parseAmount(state.get("r") ?? ""),
+      resetAfterMs: secondsToMs(state.get("t") ?? ""),
+      quota: parseAmount(quota.get("q") ?? ""),
+      windowMs: secondsToMs(quota.get("w") ?? ""),
     };
   });
 }
@@ -192,10 +194,12 @@ function limitsOf(headers: RateLimitHeaderSource): ParsedRateLimit[] {
 const NO_ITEM: SfItem = { value: "", params: new Map() };
 
 /** "RateLimit-Limit", "-Remaining", "-Reset", and the same with "X-" before it. */
-function olderLimitsOf(headers: RateLimitHeaderSource): ParsedRateLimit[] {
+function olderLimitsOf(headers: HeaderSource): ParsedRateLimit[] {
   for (const prefix of ["RateLimit-", "X-RateLimit-", "X-Rate-Limit-"]) {
-    const quota = amountOf(headers.get(`${prefix}Limit`)?.split(",")[0]);
-    const remaining = amountOf(headers.get(`${prefix}Remaining`) ?? undefined);
+    const quota = parseAmount(
+      headers.get(`${prefix}Limit`)?.split(",")[0] ?? "",
+    );
+    const remaining = parseAmount(headers.get(`${prefix}Remaining`) ?? "");
     if (remaining === undefined) continue;
     const resetAfterMs = resetOf(headers, `${prefix}Reset`);
     return [{
@@ -213,39 +217,13 @@ function olderLimitsOf(headers: RateLimitHeaderSource): ParsedRateLimit[] {
 const MAX_DELTA_S = 1e8;
 
 function resetOf(
-  headers: RateLimitHeaderSource,
+  headers: HeaderSource,
   name: string,
 ): number | undefined {
-  const ms = msOf(headers.get(name) ?? undefined);
+  const ms = secondsToMs(headers.get(name) ?? "");
   if (ms === undefined || ms <= MAX_DELTA_S * 1000) return ms;
-  const date = dateOf(headers);
+  const date = parseHttpDate(headers.get("Date") ?? "");
   return date === undefined ? undefined : Math.max(0, ms - date);
-}
-
-function retryAfterOf(headers: RateLimitHeaderSource): number | undefined {
-  const text = headers.get("Retry-After")?.trim();
-  if (text === undefined || text === "") return undefined;
-  const ms = msOf(text);
-  if (ms !== undefined) return ms;
-  const until = Date.parse(text);
-  const date = dateOf(headers);
-  if (Number.isNaN(until) || date === undefined) return undefined;
-  return Math.max(0, until - date);
-}
-
-function dateOf(headers: RateLimitHeaderSource): number | undefined {
-  const date = Date.parse(headers.get("Date") ?? "");
-  return Number.isNaN(date) ? undefined : date;
-}
-
-function amountOf(text: string | undefined): number | undefined {
-  if (text === undefined || !/^\s*\d+(\.\d+)?\s*$/.test(text)) return undefined;
-  return Number(text);
-}
-
-function msOf(text: string | undefined): number | undefined {
-  const seconds = amountOf(text);
-  return seconds === undefined ? undefined : seconds * 1000;
 }
 
 function toSeconds(ms: number): number {

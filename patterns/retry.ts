@@ -134,8 +134,9 @@ export interface RetryOptions extends ClassifyOptions {
   /**
    * Tells whether an error is worth another attempt; `undefined` leaves it to the
    * default, which refuses mistakes of the program (`ReferenceError`, `TypeError`
-   * unless it comes from the network). The caller's own cancellation is never
-   * tried again.
+   * unless it comes from the network) and what is closed for good
+   * (`InvalidStateError`). The caller's own cancellation is never tried again. If
+   * it throws, that is reported, and the default decides.
    */
   isRetriable?: (error: unknown, context: PolicyContext) => boolean | undefined;
   /**

@@ -483,7 +483,7 @@ export class WorkQueue<T> {
   #closedFault(doing: string): WorkQueueClosedError {
     return new WorkQueueClosedError(
       `Cannot ${doing}: the queue "${this.#name}" was closed`,
-      { policy: this.#name },
+      { policy: this.#name, retryAfterMs: Infinity },
     );
   }
 }

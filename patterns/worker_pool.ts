@@ -577,7 +577,7 @@ export class WorkerPool implements Policy<WorkerPoolJob>, AsyncDisposable {
   #stoppedFault(doing: string): WorkerPoolStoppedError {
     return new WorkerPoolStoppedError(
       `Cannot ${doing} pool "${this.#name}": it was stopped`,
-      { policy: this.#name },
+      { policy: this.#name, retryAfterMs: Infinity },
     );
   }
 }

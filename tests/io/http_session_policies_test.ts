@@ -4,6 +4,7 @@ import {
   assertInstanceOf,
   assertNotEquals,
   assertRejects,
+  assertStrictEquals,
   assertThrows,
 } from "@std/assert";
 import { CircuitBreaker, CircuitOpenError } from "@ilmek/async/circuit-breaker";
@@ -15,8 +16,11 @@ import {
   HttpStatusError,
   NetworkError,
   RequestNotReplayableError,
+  SessionClosedError,
 } from "@ilmek/async/http-session";
 import { KeyedFullError } from "@ilmek/async/keyed";
+import { getRunningLoop } from "@ilmek/async/loop";
+import { RateLimiter } from "@ilmek/async/rate-limiter";
 import { Retry } from "@ilmek/async/retry";
 import { spaced } from "@ilmek/async/schedule";
 import { sleep } from "@ilmek/async/sleep";
@@ -274,6 +278,53 @@ Deno.test("a body that is read after all attempts ends with the caller's scope",
 
   assertEquals([cancelled, session.inFlight], [true, 0]);
 });
+
+Deno.test("closing a session ends what waits for another attempt", () =>
+  runVirtual(async () => {
+    const server = new Server(bad);
+    const session = sessionWith(server, {
+      policy: new Retry({ schedule: spaced(5000) }),
+    });
+    const task = createTask(() => session.get("/users"));
+    await sleep(10);
+    session.close();
+    await assertRejects(() => task, SessionClosedError);
+
+    assertEquals(getRunningLoop().time(), 10);
+    await assertRejects(() => session.get("/users"), SessionClosedError);
+    assertEquals([getRunningLoop().time(), server.requests.length], [10, 1]);
+  }));
+
+Deno.test("the signal of a request ends its wait for another attempt", () =>
+  runVirtual(async () => {
+    const server = new Server(bad);
+    await using session = sessionWith(server, {
+      policy: new Retry({ schedule: spaced(5000) }),
+    });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const task = createTask(() => session.get("/users", { signal }));
+    await sleep(10);
+    const reason = new RangeError("enough");
+    controller.abort(reason);
+
+    assertStrictEquals(await assertRejects(() => task), reason);
+    assertEquals(getRunningLoop().time(), 10);
+  }));
+
+Deno.test("closing a session ends what waits for a turn of its host", () =>
+  runVirtual(async () => {
+    const session = sessionWith(new Server(good), {
+      perHost: () => new RateLimiter({ limit: 1, perMs: 5000 }),
+    });
+    await (await session.get("/1")).text();
+    const task = createTask(() => session.get("/2"));
+    await sleep(10);
+    session.close();
+
+    await assertRejects(() => task, SessionClosedError);
+    assertEquals(getRunningLoop().time(), 10);
+  }));
 
 Deno.test("HttpSession() rejects wrong policies", async () => {
   assertThrows(

@@ -28,6 +28,10 @@ import { timeout } from "@ilmek/async/timeout";
 import { seededRandom } from "../../_internal/random.ts";
 import { uncancellable } from "@ilmek/async/uncancellable";
 import { runVirtual } from "@ilmek/async/virtual";
+import { CircuitBreaker } from "@ilmek/async/circuit-breaker";
+import { compose } from "@ilmek/async/compose";
+import { Retry } from "@ilmek/async/retry";
+import { spaced } from "@ilmek/async/schedule";
 import { takeMessages, testClean } from "../_leaks.ts";
 
 const MINUTE_MS = 60_000;
@@ -1196,6 +1200,56 @@ testClean(
     });
 
     assertEquals(backend.alive, 0);
+  },
+);
+
+testClean(
+  "what a pool refuses was never begun, and says so to policies",
+  async () => {
+    const down = new RangeError("down");
+    const empty = new ResourcePool(() => Promise.reject(down), {
+      createRetries: 0,
+      name: "empty",
+    });
+    const full = new ResourcePool(() => ({}), {
+      max: 1,
+      acquireTimeoutMs: 250,
+      name: "full",
+    });
+    const breaker = new CircuitBreaker({ consecutiveFailures: 1 });
+    let tries = 0;
+    const once = new Retry({
+      idempotent: false,
+      onAttempt: () => tries++,
+      throwLast: true,
+      schedule: spaced(1),
+    });
+    const stack = compose(once, breaker);
+    // Who has one and waits for another would be told of it.
+    const other = createTask(() => full.acquire());
+    const lease = await other;
+
+    const late = await assertRejects(
+      () => stack.run(() => full.acquire()),
+      PoolTimeoutError,
+    );
+    const none = await assertRejects(
+      () => empty.acquire(),
+      PoolUnavailableError,
+    );
+    assertEquals([late.rejected, late.policy], [true, "full"]);
+    assertEquals([none.rejected, none.policy], [true, "empty"]);
+    assertEquals([tries, breaker.state], [3, "closed"]);
+
+    lease.release();
+    await full.close();
+    await empty.close();
+    const closed = await assertRejects(
+      () => stack.run(() => full.acquire()),
+      PoolClosedError,
+    );
+    // Nobody comes back to what is closed.
+    assertEquals([closed.rejected, tries], [true, 4]);
   },
 );
 

@@ -552,6 +552,58 @@ testClean(
   },
 );
 
+testClean(
+  "Retry reports an isRetriable that throws, and goes by the default",
+  async ({ reports }) => {
+    const budget = new RetryBudget();
+    const mistake = new RangeError("a mistake in isRetriable");
+    const policy = new Retry({
+      schedule: spaced(1),
+      budget,
+      isRetriable: () => {
+        throw mistake;
+      },
+    });
+
+    assertEquals(await policy.run(failing([down()])), "done");
+    assertEquals(takeMessages(reports), [
+      'Cannot tell whether to try "retry" again: "isRetriable" has thrown',
+    ]);
+    assertEquals(budget.snapshot().inFlight, 0);
+  },
+);
+
+testClean(
+  "Retry leaves its budget when a function of its options throws",
+  async () => {
+    const budget = new RetryBudget();
+    const mistake = new RangeError("a mistake in random");
+    const policy = new Retry({
+      budget,
+      random: () => {
+        throw mistake;
+      },
+    });
+
+    assertEquals(await caught(policy.run(failing([down()]))), mistake);
+    assertEquals(budget.snapshot().inFlight, 0);
+    assertEquals(policy.snapshot().gaveUp, 1);
+  },
+);
+
+testClean(
+  "Retry never waits for what nothing but a decision can change",
+  async () => {
+    const policy = new Retry({ maxDelayMs: Infinity, random: () => 0 });
+    const error = new PolicyError("Cannot run the call: it is isolated", {
+      policy: "breaker",
+      retryAfterMs: Infinity,
+    });
+
+    assertEquals(await caught(policy.run(failing([error]))), error);
+  },
+);
+
 testClean("Retry.snapshot() counts calls, attempts and ends", async () => {
   const policy = new Retry({ attempts: 2, schedule: spaced(1) });
   await policy.run(failing([]));
