@@ -6,6 +6,7 @@ import { CancelledError } from "@ilmek/async/errors";
 import { getRunningLoop } from "@ilmek/async/loop";
 import { sleep } from "@ilmek/async/sleep";
 import { timeout, TimeoutError } from "@ilmek/async/timeout";
+import { uncancellable } from "@ilmek/async/uncancellable";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { takeMessages, testClean } from "../_leaks.ts";
 
@@ -193,7 +194,6 @@ testClean(
 testClean(
   "AsyncIter waits for finalizers that wait, though it was cancelled",
   async ({ virtual }) => {
-    const { uncancellable } = await import("@ilmek/async/uncancellable");
     const log: string[] = [];
     const source = iter(async function* () {
       try {
