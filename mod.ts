@@ -4,6 +4,7 @@
  * @module
  */
 
+export * from "./io/application.ts";
 export * from "./io/connection_pool.ts";
 export * from "./io/data_fetcher.ts";
 export * from "./io/database.ts";

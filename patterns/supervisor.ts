@@ -101,6 +101,13 @@ export interface SupervisorOptions {
    * @default {"never"}
    */
   autoShutdown?: "never" | "any-significant" | "all-significant";
+  /**
+   * How long all may take together to stop, when it gives up, when its caller is
+   * cancelled, and when `stop` is not told another time.
+   *
+   * @default {25000}
+   */
+  deadlineMs?: Duration;
   /** Where the jitter of restarts comes from: numbers from 0 up to 1. */
   random?: () => number;
   /** Told what happens to services, after it has happened. */
@@ -113,7 +120,7 @@ export interface SupervisorStopOptions {
    * How long all may take together. What is left then is left behind, and told in
    * the report.
    *
-   * @default {25000}
+   * @default {what the supervisor was made with}
    */
   deadlineMs?: Duration;
 }
@@ -170,6 +177,7 @@ export class Supervisor {
   readonly #delayMs: number;
   readonly #maxDelayMs: number;
   readonly #stableMs: number;
+  readonly #deadlineMs: number;
   readonly #random: () => number;
   readonly #onEvent: ((event: SupervisorEvent) => void) | undefined;
   readonly #started = new Event();
@@ -193,7 +201,7 @@ export class Supervisor {
     const { strategy = "one-for-one", autoShutdown = "never" } = options;
     const { maxRestarts = 3, withinMs = 10_000, stableMs = 60_000 } = options;
     const { restartDelayMs = 100, maxRestartDelayMs = 5000 } = options;
-    const { random = defaultRandom, onEvent } = options;
+    const { deadlineMs = 25_000, random = defaultRandom, onEvent } = options;
     checkChoice(strategy, "strategy", STRATEGIES);
     checkChoice(autoShutdown, "autoShutdown", AUTO_SHUTDOWNS);
     this.#strategy = strategy;
@@ -203,6 +211,7 @@ export class Supervisor {
     this.#stableMs = toMs(stableMs, DOING, "stableMs");
     this.#delayMs = toMs(restartDelayMs, DOING, "restartDelayMs");
     this.#maxDelayMs = toMs(maxRestartDelayMs, DOING, "maxRestartDelayMs");
+    this.#deadlineMs = toMs(deadlineMs, DOING, "deadlineMs");
     checkFunction(random, DOING, "random");
     if (onEvent !== undefined) checkFunction(onEvent, DOING, "onEvent");
     this.#random = random;
@@ -234,6 +243,11 @@ export class Supervisor {
     await this.#started.wait();
   }
 
+  /** Waits until services are being stopped, for whatever reason. */
+  async untilStopping(): Promise<void> {
+    await this.#over.wait();
+  }
+
   /**
    * Starts all services, and keeps them running until somebody calls `stop`.
    *
@@ -253,7 +267,7 @@ export class Supervisor {
     try {
       await this.#over.wait();
     } finally {
-      this.#beginStop(DEFAULT_DEADLINE_MS);
+      this.#beginStop(this.#deadlineMs);
       await uncancellable(
         () => this.#stopped.wait(),
         { name: "a supervisor", graceMs: Infinity },
@@ -275,7 +289,7 @@ export class Supervisor {
   async stop(
     options: SupervisorStopOptions = {},
   ): Promise<readonly ServiceStop[]> {
-    const { deadlineMs = DEFAULT_DEADLINE_MS } = options;
+    const { deadlineMs = this.#deadlineMs } = options;
     const ms = toMs(deadlineMs, "stop services", "deadlineMs");
     this.#loop ??= currentFrame().loop;
     this.#beginStop(ms);
@@ -425,7 +439,7 @@ export class Supervisor {
     child.state = "restarting";
     child.usable.clear();
     const deadline = (this.#loop as EventLoop).time() + child.plan.shutdownMs +
-      DEFAULT_DEADLINE_MS;
+      this.#deadlineMs;
     await run.stop({ deadline, hurry: this.#hurry });
   }
 
@@ -508,7 +522,6 @@ interface Verdict {
   readonly cause: unknown;
 }
 
-const DEFAULT_DEADLINE_MS = 25_000;
 const RESERVED_SHARE = 0.3;
 const MAX_RESERVE_MS = 1000;
 const STRATEGIES = ["one-for-one", "one-for-all", "rest-for-one"];

@@ -51,6 +51,18 @@ export class Program implements AsyncDisposable {
     }
   }
 
+  /** Waits until the program has written what `pattern` finds, and gives its group. */
+  async find(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const found = pattern.exec(this.#stdout)?.[1];
+      if (found !== undefined) return found;
+      if (await this.#readMore()) continue;
+      throw new TypeError(
+        `Cannot find ${pattern}:\n${this.#stdout}\n${await this.#stderr}`,
+      );
+    }
+  }
+
   /** Sends a signal. */
   kill(signal: Deno.Signal): void {
     this.#child.kill(signal);

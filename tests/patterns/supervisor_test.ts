@@ -745,6 +745,34 @@ testClean(
   },
 );
 
+testClean(
+  "a supervisor that gives up has the deadline it was made with, and tells at once",
+  async ({ virtual, reports }) => {
+    const supervisor = new Supervisor([
+      {
+        name: "deaf",
+        shutdownMs: Infinity,
+        run: () => uncancellable(() => sleep(5000), { graceMs: Infinity }),
+      },
+      {
+        name: "broken",
+        async run() {
+          await sleep(10);
+          throw new RangeError("crashed");
+        },
+      },
+    ], { deadlineMs: 1000, maxRestarts: 0 });
+    const running = createTask(() => supervisor.run());
+
+    await supervisor.untilStopping();
+    assertEquals(virtual.now, 10);
+    await assertRejects(() => running.toPromise(), SupervisorError);
+    assertEquals(virtual.now, 1010);
+    await sleep(5000);
+    takeMessages(reports);
+  },
+);
+
 testClean("a supervisor is run once", async () => {
   const { supervisor, running } = await started([]);
   await assertRejects(
