@@ -48,7 +48,10 @@ export type ServiceOrder = "oldest-first" | "newest-first";
  * has less under way, then by age. A claim's value is when it began to wait.
  */
 export class TenantLine {
-  /** By level, the highest priority first: the rows that are not empty. */
+  /**
+   * By level, the highest priority first: the rows that are not empty. Invariant:
+   * where there are several, they stand where their tenants' calls want them.
+   */
   readonly #levels = PRIORITIES.map(() => new PriorityLine<Row>());
   /** Invariant: those of whom something runs or waits, besides the unnamed one. */
   readonly #tenants = new Map<unknown, Tenant>();
@@ -75,11 +78,9 @@ export class TenantLine {
     tenant.running += calls;
     if (tenant.waiting === 0) return this.forget(tenant);
     for (const row of tenant.rows) {
-      if (row === undefined || row.claims.size === 0) continue;
-      const level = this.#levelOf(row);
-      level.remove(row);
-      row.priority = -tenant.running;
-      level.push(row);
+      // Who is alone need not be put in its place: most calls have no tenant.
+      const isOne = row !== undefined && row.claims.size > 0;
+      if (isOne && this.#levelOf(row).size > 1) this.#place(row);
     }
   }
 
@@ -87,6 +88,8 @@ export class TenantLine {
     const level = PRIORITIES.indexOf(priority);
     const row = tenant.rows[level] ??= new Row(this, tenant, level);
     if (row.claims.size === 0) {
+      const { head, size } = this.#levelOf(row);
+      if (head !== undefined && size === 1) this.#place(head);
       row.priority = -tenant.running;
       this.#levelOf(row).push(row);
     }
@@ -167,6 +170,14 @@ export class TenantLine {
 
   *#rows(): Generator<Row> {
     for (const level of this.#levels) yield* level;
+  }
+
+  /** Puts a row where the calls of its tenant that are under way want it. */
+  #place(row: Row): void {
+    const level = this.#levelOf(row);
+    level.remove(row);
+    row.priority = -row.tenant.running;
+    level.push(row);
   }
 
   #levelOf({ level }: Row): PriorityLine<Row> {

@@ -48,6 +48,7 @@ const ASYNC_ITER = "./primitives/async_iter_bench.ts";
 const THREADS = "./io/thread_pool_bench.ts";
 const WORKERS = "./patterns/worker_pool_bench.ts";
 const RETRY = "./patterns/retry_bench.ts";
+const BULKHEAD = "./patterns/bulkhead_bench.ts";
 const BREAKER = "./patterns/circuit_breaker_bench.ts";
 const COMPOSE = "./patterns/compose_bench.ts";
 
@@ -140,6 +141,34 @@ const ROWS: readonly Row[] = [
     module: RETRY,
     question: "policy",
     goals: { limit: 2.5, peers: { cockatiel: 0.7 } },
+  },
+  {
+    name: "bulkhead, a slot free",
+    unit: "ns",
+    module: BULKHEAD,
+    question: "free",
+    goals: { limit: 3, peers: { cockatiel: 1 } },
+  },
+  {
+    name: "adaptive bulkhead, a slot free",
+    unit: "ns",
+    module: BULKHEAD,
+    question: "adaptive",
+    goals: { limit: 5 },
+  },
+  {
+    name: "growth: calls that wait at a bulkhead",
+    unit: "x",
+    module: BULKHEAD,
+    question: "waitersGrowth",
+    goals: GROWTH_GOALS,
+  },
+  {
+    name: "growth: calls of tenants that wait at a bulkhead",
+    unit: "x",
+    module: BULKHEAD,
+    question: "tenantsGrowth",
+    goals: GROWTH_GOALS,
   },
   {
     name: "circuit breaker, closed",
