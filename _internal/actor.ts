@@ -1,5 +1,6 @@
 import { isThenable } from "./check.ts";
 import { Context, type ContextValues } from "./context.ts";
+import type { Claim } from "./claim.ts";
 import type { CancelledError } from "./errors.ts";
 import type { EventLoop } from "./event_loop.ts";
 import { currentFrame, type Frame } from "./frame.ts";
@@ -102,6 +103,15 @@ export class Actor<T = unknown> implements Frame, Job {
   /** Cancels the scope of the actor, for its outcome. */
   cancelWith(error: CancelledError): boolean {
     return this.scope.cancel(error);
+  }
+
+  /** The claims of the actor's own code. */
+  *waits(): Generator<Claim> {
+    for (const scope of [this.scope, ...this.scope.descendants()]) {
+      for (const claim of scope.claims()) {
+        if (claim.frame.actor === this as Actor) yield claim;
+      }
+    }
   }
 
   /** The producers of what the actor's code awaits. */

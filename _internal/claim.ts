@@ -11,6 +11,8 @@ export type WaitTarget = string | { readonly label: string };
 /** Who has what others wait for. */
 export interface Holder {
   readonly label: string;
+  /** What its own code waits for, if it is a task. */
+  waits?(): Iterable<Claim>;
 }
 
 /** Where a claim stands in line. It is told when the claim gives up. */
@@ -21,6 +23,8 @@ export interface Line {
   strike?(claim: Claim, error: CancelledError): void;
   /** The tasks that have what the claims wait for, where that is known. */
   holders?(): Iterable<Holder>;
+  /** Any of several holders can end the wait: none of them holds it up alone. */
+  readonly shared?: boolean;
 }
 
 /** What became of a claim. `granted` and `failed` come from the line's owner. */
@@ -75,6 +79,11 @@ export class Claim<T = unknown> implements Linked<Claim>, Job {
 
   get pending(): boolean {
     return this.#state === "pending";
+  }
+
+  /** The claim that decides: this one, unless it is a branch of a `select`. */
+  get waiter(): Claim {
+    return this as Claim;
   }
 
   /** Parks the caller, who gets the promise. */
@@ -177,6 +186,8 @@ class Rejection {
 export interface LineOwner {
   /** See {@linkcode Line}. */
   holders?(): Iterable<Holder>;
+  /** See {@linkcode Line}. */
+  readonly shared?: boolean;
   /** A claim has given up: whom it stood in the way of may be granted now. */
   withdrawn?(claim: Claim): void;
 }
@@ -230,6 +241,10 @@ export class ClaimList implements Line {
 
   holders(): Iterable<Holder> {
     return this.#owner.holders?.() ?? [];
+  }
+
+  get shared(): boolean {
+    return this.#owner.shared === true;
   }
 
   /** Passes over branches of a `select` that was decided, and is about to leave. */

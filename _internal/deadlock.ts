@@ -1,26 +1,45 @@
 import type { Claim, Holder } from "./claim.ts";
 import type { EventLoop } from "./event_loop.ts";
 
+/** How many waits are looked at: in debug mode, each wait is the end of a chain. */
+const MAX_LOOKS = 256;
+
 /**
  * The waits that stand in a circle with this one: each is for what the next one's
  * task holds. `undefined` if somebody outside of a circle can end it.
  */
 export function circleOf(claim: Claim): Claim[] | undefined {
-  const waits = waitsByTask(claim.frame.loop);
   const seen = new Set<Holder>();
-  const search = (from: Claim, trail: Claim[]): Claim[] | undefined => {
-    for (const holder of from.line?.holders?.() ?? []) {
-      if (holder === claim.frame.actor) return trail;
+  const open: Step[] = [{ claim, before: undefined }];
+  for (let looks = 0; looks < MAX_LOOKS; looks++) {
+    const step = open.pop();
+    if (step === undefined) return undefined;
+    const { line } = step.claim;
+    if (line?.shared) continue;
+    for (const holder of line?.holders?.() ?? []) {
+      if (holder === claim.frame.actor) return trailOf(step);
       if (seen.has(holder)) continue;
       seen.add(holder);
-      for (const next of waits.get(holder) ?? []) {
-        const circle = search(next, [...trail, next]);
-        if (circle !== undefined) return circle;
+      for (const next of holder.waits?.() ?? []) {
+        open.push({ claim: next, before: step });
       }
     }
-    return undefined;
-  };
-  return search(claim, [claim]);
+  }
+  return undefined;
+}
+
+/** A wait, and the one that led to it. */
+interface Step {
+  readonly claim: Claim;
+  readonly before: Step | undefined;
+}
+
+function trailOf(last: Step): Claim[] {
+  const trail: Claim[] = [];
+  for (let s: Step | undefined = last; s !== undefined; s = s.before) {
+    trail.push(s.claim);
+  }
+  return trail.reverse();
 }
 
 /** Tells of a wait that closes a circle; for debug mode. */

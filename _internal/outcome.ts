@@ -51,6 +51,8 @@ export interface Producer {
   cancelWith(error: CancelledError): boolean;
   /** What the work itself waits for, as far as it is known. */
   awaited?(): Iterable<Producer>;
+  /** What its own code waits for, if it is a task. */
+  waits?(): Iterable<Claim>;
 }
 
 /**

@@ -62,6 +62,15 @@ export class Permit implements Disposable {
   }
 
   /**
+   * Makes a permit valid again that was worth nothing.
+   *
+   * @internal
+   */
+  static revive(permit: Permit, source: PermitSource): void {
+    permit.#source = source;
+  }
+
+  /**
    * Makes a permit worth nothing: what it stood for was given back otherwise.
    *
    * @internal

@@ -1,3 +1,4 @@
+import { show } from "./check.ts";
 import type { CancelledError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import type { ScopeNode } from "./scope_node.ts";
@@ -17,8 +18,24 @@ export function refusal(
 ): Promise<never> | undefined {
   const scope = frame.scope.live();
   if (scope.struck !== undefined) return refuse(scope, scope.struck, doing);
-  if (signal?.aborted) return Promise.reject(signal.reason);
-  return undefined;
+  if (signal === undefined) return undefined;
+  if (!isSignal(signal)) {
+    return Promise.reject(
+      new TypeError(
+        `Cannot ${doing} as "signal" must be an AbortSignal: current value is ${
+          show(signal)
+        }`,
+      ),
+    );
+  }
+  return signal.aborted ? Promise.reject(signal.reason) : undefined;
+}
+
+/** Signals of other realms and libraries are as good as the platform's. */
+function isSignal(signal: unknown): boolean {
+  return typeof signal === "object" && signal !== null && "aborted" in signal &&
+    "addEventListener" in signal &&
+    typeof signal.addEventListener === "function";
 }
 
 /**

@@ -25,6 +25,14 @@ export class Ring<T> {
     return item;
   }
 
+  /** Takes out all items. */
+  drain(): T[] {
+    const items = [...this];
+    this.#items = new Array(FIRST_CAPACITY);
+    this.#head = this.#size = 0;
+    return items;
+  }
+
   /** The item at `index`, counted from the head. */
   at(index: number): T | undefined {
     if (index >= this.#size) return undefined;

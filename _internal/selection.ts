@@ -35,9 +35,19 @@ export class Selection implements Line {
     this.#branches = choices.map((choice) => new Branch(this.claim, choice));
   }
 
-  /** Puts all branches in line. */
+  /**
+   * Puts all branches in line. A predicate among them is foreign code: it may throw,
+   * or decide the claim before the last branch is there.
+   */
   park(): void {
-    for (const branch of this.#branches) branch.park();
+    for (const branch of this.#branches) {
+      try {
+        branch.park();
+      } catch (error) {
+        this.claim.fail(error);
+      }
+      if (!this.claim.pending) return branch.leave();
+    }
   }
 
   withdraw(): void {
@@ -62,6 +72,10 @@ class Branch extends Claim {
   /** Invariant: as long as it is pending, all branches of the claim are in line. */
   override get pending(): boolean {
     return this.#claim.pending;
+  }
+
+  override get waiter(): Claim {
+    return this.#claim as Claim;
   }
 
   park(): void {

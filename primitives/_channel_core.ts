@@ -26,10 +26,8 @@ export interface ChannelPlan<T> {
   readonly onUndelivered: ((item: T) => void) | undefined;
 }
 
-/** What a sender who waits has in hand. */
-interface Parcel<T> {
-  readonly item: T;
-}
+/** What a sender who waits has in hand: an item, or a right to send one later. */
+type Parcel<T> = { readonly item: T } | { readonly slot: object };
 
 const SENT: Attempt<void> = { value: undefined };
 
@@ -51,7 +49,7 @@ export class ChannelCore<T> {
   readonly #items = new Ring<T>();
   /** How much of the room is kept for those who have reserved it. */
   #reserved = 0;
-  /** Each claim carries what it sends, or nothing if it reserves room. */
+  /** Each claim carries its parcel. */
   readonly #sending = new ClaimList();
   readonly #receiving = new ClaimList();
   /** Why receivers end, once all senders are closed. */
@@ -72,7 +70,8 @@ export class ChannelCore<T> {
   /** Sends at once, unless it would have to wait. It throws if it never can. */
   trySend(item: T): Attempt<void> | undefined {
     if (this.receivers === 0) throw new BrokenChannelError(item);
-    const isNext = this.#sending.head?.value === undefined;
+    // One who reserves room waits for that, and not for a receiver.
+    const isNext = this.#nextItem === undefined;
     if (this.#hasRoom || (isNext && this.#receiving.head !== undefined)) {
       this.#deliver(item);
       return SENT;
@@ -92,11 +91,11 @@ export class ChannelCore<T> {
       this.#admit();
       return { value };
     }
-    const sender = this.plan.capacity === 0 ? this.#sending.shift() : undefined;
-    if (sender !== undefined) {
-      const { item } = sender.value as Parcel<T>;
-      sender.grant(undefined);
-      return { value: item };
+    // There may be no room at all, or none that is not kept.
+    const next = this.#nextItem;
+    if (next !== undefined) {
+      this.#sending.shift()?.grant(undefined);
+      return { value: next.item };
     }
     if (this.#hasEnded) throw this.#end();
     return undefined;
@@ -114,7 +113,9 @@ export class ChannelCore<T> {
     return true;
   }
 
-  parkReserver(claim: Claim<void>): void {
+  /** Puts a claim in line that gets `slot` once there is room for it. */
+  parkReserver<S extends object>(claim: Claim<S>, slot: S): void {
+    claim.value = { slot } satisfies Parcel<T>;
     this.#sending.push(claim as Claim);
   }
 
@@ -144,11 +145,9 @@ export class ChannelCore<T> {
   closeReceiver(): void {
     if (--this.receivers > 0) return;
     for (let c = this.#sending.shift(); c; c = this.#sending.shift()) {
-      const parcel = c.value as Parcel<T> | undefined;
+      const parcel = c.value as Parcel<T>;
       c.fail(
-        parcel === undefined
-          ? noReceivers()
-          : new BrokenChannelError(parcel.item),
+        "item" in parcel ? new BrokenChannelError(parcel.item) : noReceivers(),
       );
     }
     for (let c = this.#receiving.shift(); c; c = this.#receiving.shift()) {
@@ -163,6 +162,12 @@ export class ChannelCore<T> {
 
   get #hasRoom(): boolean {
     return this.#items.size + this.#reserved < this.plan.capacity;
+  }
+
+  /** What is next in line to be sent, unless that one reserves room. */
+  get #nextItem(): { readonly item: T } | undefined {
+    const parcel = this.#sending.head?.value as Parcel<T> | undefined;
+    return parcel !== undefined && "item" in parcel ? parcel : undefined;
   }
 
   /** Whether nothing can be received any more. */
@@ -206,10 +211,15 @@ export class ChannelCore<T> {
     while (this.#hasRoom) {
       const claim = this.#sending.shift();
       if (claim === undefined) return;
-      const parcel = claim.value as Parcel<T> | undefined;
-      if (parcel === undefined) this.#reserved++;
-      else this.#deliver(parcel.item);
-      claim.grant(undefined);
+      const parcel = claim.value as Parcel<T>;
+      if ("slot" in parcel) {
+        this.#reserved++;
+        claim.grant(parcel.slot);
+      } else {
+        // A `select` that would also receive has chosen before the item is there.
+        claim.grant(undefined);
+        this.#deliver(parcel.item);
+      }
     }
   }
 

@@ -181,10 +181,10 @@ export class ChannelSender<T> implements Disposable {
     } catch (error) {
       return Promise.reject(error);
     }
-    const claim = new Claim<void>(frame, "room in a channel");
-    this.#core.parkReserver(claim);
+    const claim = new Claim<ChannelSlot<T>>(frame, "room in a channel");
+    this.#core.parkReserver(claim, new ChannelSlot(this.#core));
     linkSignal(claim as Claim, signal);
-    return claim.wait().then(() => new ChannelSlot(this.#core));
+    return claim.wait();
   }
 
   /**

@@ -106,8 +106,9 @@ export class Crew {
     const { outcome, scope } = actor;
     outcome.observe();
     this.#members.delete(actor);
-    const { value } = outcome;
-    if (outcome.state !== "done" && !isCancellationOf(scope, value)) {
+    const { state, value } = outcome;
+    const isAsked = state === "cancelled" && isCancellationOf(scope, value);
+    if (state !== "done" && !isAsked) {
       this.#errors.push(value);
       if (this.#closing === undefined && !this.#failed) {
         this.#failed = true;

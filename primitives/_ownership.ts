@@ -142,10 +142,10 @@ export class Ownership implements PermitSource, LineOwner {
    */
   regain(claim: Claim): void {
     if (this.permit === undefined) {
-      this.permit = claim.value as Permit;
+      this.permit = this.#permitOf(claim);
       this.#hold(claim.frame);
       claim.line = undefined;
-      claim.grant(claim.value);
+      claim.grant(this.permit);
     } else {
       this.park(claim);
       claim.line = this.#regaining ??= new Regaining(this);
@@ -180,9 +180,7 @@ export class Ownership implements PermitSource, LineOwner {
       this.#onIdle?.();
       return;
     }
-    const permit = (next.value as Permit | undefined) ??
-      new Permit(this.#source);
-    this.permit = permit;
+    const permit = this.permit = this.#permitOf(next);
     this.#hold(next.frame);
     if (this.line.size > 0) this.#watch();
     else this.#vigil?.stop();
@@ -201,6 +199,14 @@ export class Ownership implements PermitSource, LineOwner {
   #take(frame: Frame): Permit {
     this.#hold(frame);
     return this.permit = new Permit(this.#source);
+  }
+
+  /** A new permit, or the one that the claim has brought. */
+  #permitOf({ value }: Claim): Permit {
+    if (value === undefined) return new Permit(this.#source);
+    const permit = value as Permit;
+    Permit.revive(permit, this.#source);
+    return permit;
   }
 
   #hold(frame: Frame): void {

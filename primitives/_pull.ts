@@ -132,7 +132,8 @@ export async function closeQuietly(closing: () => unknown): Promise<void> {
   try {
     await closing();
   } catch (exception) {
-    if (exception === scope.live().struck) return;
+    const { struck } = scope.live();
+    if (struck !== undefined && exception === struck) return;
     loop.report({
       message: "Cannot end a source quietly: it fails",
       exception,

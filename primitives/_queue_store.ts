@@ -13,6 +13,8 @@ export interface QueueStore<T> {
   push(item: T): void;
   /** Takes out the item that is next; there must be one. */
   shift(): T | undefined;
+  /** Takes out all items, the next one first. It never throws. */
+  drain(): T[];
 }
 
 /** A store that gives its items in this order. */
@@ -43,6 +45,10 @@ class Stack<T> implements QueueStore<T> {
 
   shift(): T | undefined {
     return this.#items.pop();
+  }
+
+  drain(): T[] {
+    return this.#items.splice(0).reverse();
   }
 }
 
@@ -101,6 +107,16 @@ class Heap<T> implements QueueStore<T> {
     }
     entries[hole] = last;
     return first.item;
+  }
+
+  drain(): T[] {
+    const entries = this.#entries.splice(0);
+    try {
+      entries.sort((a, b) => this.#isBefore(a, b) ? -1 : 1);
+    } catch {
+      // Without a comparison that works there is no order to keep.
+    }
+    return entries.map(({ item }) => item);
   }
 
   /** Which entries move up when `entry` sinks from the top, among `count`. */

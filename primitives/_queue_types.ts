@@ -10,14 +10,15 @@ export interface QueueOptions<T> {
    */
   capacity?: number;
   /**
-   * In which order the items come out.
+   * In which order the items come out. What a comparison throws is thrown to whoever
+   * puts or takes; no item is lost by that.
    *
    * @default {"fifo"}
    */
   order?: QueueOrder<T>;
 }
 
-/** Options of the waits of a a queue. */
+/** Options of the waits of a queue. */
 export interface QueueWaitOptions {
   /** Ends the wait when it aborts, besides the ambient scope. */
   signal?: AbortSignal;

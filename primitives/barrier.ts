@@ -69,6 +69,8 @@ export class Barrier {
   readonly #label: string;
   /** Invariant: shorter than the number of parties. */
   readonly #line = new ClaimList();
+  /** Callers of `select` who have come. */
+  readonly #choosing = new WeakSet<Claim>();
   #broken = false;
 
   /**
@@ -137,7 +139,13 @@ export class Barrier {
         if (this.#broken) throw this.#fault("it is broken");
         return this.#complete() ? { value: this.#parties - 1 } : undefined;
       },
-      park: (claim) => this.#line.push(claim as Claim),
+      park: (claim) => {
+        // However many of its choices are this one, a caller is one party.
+        const { waiter } = claim as Claim;
+        if (this.#choosing.has(waiter)) return;
+        this.#choosing.add(waiter);
+        this.#line.push(claim as Claim);
+      },
     });
   }
 

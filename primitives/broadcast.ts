@@ -268,8 +268,10 @@ export class Broadcast<T> implements Disposable {
     while (this.#publishing.size > 0 && !this.#isHeldUp) {
       const claim = this.#publishing.shift();
       if (claim === undefined) return;
-      this.#deliver(claim.value as T);
+      const item = claim.value as T;
+      // A `select` that would also receive has chosen before the item is there.
       claim.grant(undefined);
+      this.#deliver(item);
     }
   }
 

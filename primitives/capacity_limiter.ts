@@ -277,6 +277,10 @@ class Tokens implements LineOwner, PermitSource {
     }
   }
 
+  get shared(): boolean {
+    return this.lent.size > 1;
+  }
+
   resize(total: number): void {
     this.total = total;
     this.#serve();

@@ -17,7 +17,7 @@
  */
 import { checkCount, checkFunction, show } from "../_internal/check.ts";
 import { currentFrame } from "../_internal/frame.ts";
-import { isLater } from "./_pull.ts";
+import { closeQuietly, isLater } from "./_pull.ts";
 import { iter, type IterSource } from "./async_iter.ts";
 import { TaskGroup } from "./task_group.ts";
 import { leafErrors, TaskGroupError } from "./task_group_error.ts";
@@ -157,6 +157,7 @@ async function workThrough<T, R>(
       for (let n = 0; n < concurrency && open && !failed; n++) group.go(work);
     });
   } catch (error) {
+    if (open) await closeQuietly(() => items.return?.());
     if (!(error instanceof TaskGroupError)) throw error;
     const [first, ...others] = leafErrors(error);
     for (const exception of others) {
@@ -167,8 +168,6 @@ async function workThrough<T, R>(
       });
     }
     throw first;
-  } finally {
-    if (open) items.return?.();
   }
 }
 

@@ -23,7 +23,7 @@ import {
 import { Claim, ClaimList, type Line } from "../_internal/claim.ts";
 import type { CancelledError } from "../_internal/errors.ts";
 import { currentFrame, type Frame } from "../_internal/frame.ts";
-import type { Permit } from "../_internal/permit.ts";
+import { Permit } from "../_internal/permit.ts";
 import { refusal } from "../_internal/refuse.ts";
 import { listen } from "../_internal/signal.ts";
 import { labelOf, type Ownership } from "./_ownership.ts";
@@ -169,6 +169,8 @@ export class Condition {
     const waiter = new Waiter(frame, this.#label, permit);
     this.#room.enter(waiter, signal);
     const waiting = waiter.wait();
+    // Meanwhile there is nothing to give back.
+    Permit.revoke(permit);
     this.#core.passOn();
     return waiting;
   }

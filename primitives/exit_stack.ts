@@ -29,8 +29,6 @@ import {
   Unwinding,
 } from "./_contexts.ts";
 
-import { uncancellable } from "./uncancellable.ts";
-
 export type { Duration } from "../_internal/check.ts";
 export {
   type AsyncContextManager,
@@ -286,12 +284,21 @@ export class AsyncExitStack
     if (!this.#closing.begun) {
       return this.#closing.begin(() => this.#unwind(failure));
     }
-    if (!this.#isInExit()) return uncancellable(() => this.#closing.join());
+    if (!this.#isInExit()) return this.#join(failure);
     return Promise.reject(
       new DeadlockError(
         "Cannot close the stack: it is being closed, and waits for this exit",
       ),
     );
+  }
+
+  /** Waits for the end of a stack that was closed without knowing of `failure`. */
+  async #join(failure: ContextFailure | undefined): Promise<boolean> {
+    const unwinding = new Unwinding(failure);
+    const exit = async () => void await this.#closing.join();
+    await unwinding.leave({ exit }, this.#bounds);
+    unwinding.finish(this.#name);
+    return false;
   }
 
   #isInExit(): boolean {

@@ -14,7 +14,7 @@ import type { Actor } from "../_internal/actor.ts";
 import { cancellationOf } from "../_internal/cancellation.ts";
 import { checkFunction } from "../_internal/check.ts";
 import { Claim, ClaimList, type LineOwner } from "../_internal/claim.ts";
-import { DeadlockError } from "../_internal/errors.ts";
+import { type CancelledError, DeadlockError } from "../_internal/errors.ts";
 import { currentFrame, type Frame } from "../_internal/frame.ts";
 import { Operation } from "../_internal/operation.ts";
 import { refusal } from "../_internal/refuse.ts";
@@ -249,10 +249,12 @@ class Flight<T> implements LineOwner {
   #land(): void {
     const { state, value } = this.actor.outcome;
     const isDone = state === "done";
+    const isCancelled = state === "cancelled";
     const result = isDone ? { value: value as T } : { error: value };
-    this.#onEnd(this, state === "cancelled" ? undefined : result);
+    this.#onEnd(this, isCancelled ? undefined : result);
     for (let c = this.line.shift(); c !== undefined; c = this.line.shift()) {
       if (isDone) c.grant(value);
+      else if (isCancelled) c.cancel(value as CancelledError);
       else c.fail(value);
     }
   }

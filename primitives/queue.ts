@@ -233,7 +233,11 @@ export class Queue<T> implements AsyncIterable<T> {
     const refused = refusal(frame, "get an item", options.signal);
     if (refused !== undefined) return refused;
     if (this.#ready) {
-      return frame.loop.pass(Promise.resolve(this.#take()), frame);
+      try {
+        return frame.loop.pass(Promise.resolve(this.#take()), frame);
+      } catch (error) {
+        return Promise.reject(error);
+      }
     }
     const fault = this.#shutDownFault("get");
     if (fault !== undefined) return Promise.reject(fault);
@@ -323,7 +327,11 @@ export class Queue<T> implements AsyncIterable<T> {
     if (refused !== undefined) return refused;
     const isFirst = this.#getters.size === 0;
     if (isFirst && (this.size >= min || (this.#closed && !this.empty))) {
-      return frame.loop.pass(Promise.resolve(this.#takeSome(max)), frame);
+      try {
+        return frame.loop.pass(Promise.resolve(this.#takeSome(max)), frame);
+      } catch (error) {
+        return Promise.reject(error);
+      }
     }
     const fault = this.#shutDownFault("get");
     if (fault !== undefined) return Promise.reject(fault);
@@ -331,7 +339,7 @@ export class Queue<T> implements AsyncIterable<T> {
     claim.value = { min, max } satisfies Batch;
     this.#getters.push(claim as Claim);
     linkSignal(claim as Claim, signal);
-    if (limitMs !== Infinity) this.#limit(claim, limitMs, max);
+    if (limitMs !== Infinity) this.#limit(claim, limitMs);
     return claim.wait();
   }
 
@@ -410,10 +418,7 @@ export class Queue<T> implements AsyncIterable<T> {
   shutdown(options: QueueShutdownOptions = {}): T[] {
     const { immediate = false } = options;
     this.#closed = true;
-    const dropped: T[] = [];
-    if (immediate) {
-      while (!this.empty) dropped.push(this.#items.shift() as T);
-    }
+    const dropped = immediate ? this.#items.drain() : [];
     fail(this.#putters, () => this.#shutDownFault("put"));
     this.#serve();
     fail(this.#getters, () => this.#shutDownFault("get"));
@@ -461,10 +466,20 @@ export class Queue<T> implements AsyncIterable<T> {
       const isEnough = batch === undefined || this.size >= batch.min;
       if (!isEnough && !this.#closed) return;
       this.#getters.shift();
-      getter.grant(
-        batch === undefined ? this.#take() : this.#takeSome(batch.max),
-      );
+      this.#hand(getter, batch);
     }
+  }
+
+  /** Grants what there is. A comparison that throws is told to who takes. */
+  #hand(getter: Claim, batch: Batch | undefined): void {
+    let taken: T | T[];
+    try {
+      taken = batch === undefined ? this.#take() : this.#takeSome(batch.max);
+    } catch (error) {
+      getter.fail(error);
+      return;
+    }
+    getter.grant(taken);
   }
 
   #take(): T {
@@ -489,7 +504,15 @@ export class Queue<T> implements AsyncIterable<T> {
 
   #takeSome(max: number): T[] {
     const items: T[] = [];
-    while (items.length < max && !this.empty) items.push(this.#take());
+    while (items.length < max && !this.empty) {
+      try {
+        items.push(this.#take());
+      } catch (error) {
+        // What was taken must not be lost; whoever takes next is told.
+        if (items.length === 0) throw error;
+        break;
+      }
+    }
     return items;
   }
 
@@ -503,12 +526,13 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   /** Ends the wait for a batch in time, with what there is for it. */
-  #limit(claim: Claim<T[]>, ms: number, max: number): void {
+  #limit(claim: Claim<T[]>, ms: number): void {
     const timer = claim.frame.loop.timers.after(ms, {
       label: claim.label,
       expire: () => {
         const isFirst = this.#getters.head === claim as Claim;
-        claim.grant(isFirst ? this.#takeSome(max) : []);
+        if (isFirst) this.#hand(claim as Claim, claim.value as Batch);
+        else claim.grant([]);
       },
     });
     const unlink = claim.cleanup;

@@ -259,10 +259,5 @@ class Levels implements PermitSource {
 
 /** Whether code of the task is parked somewhere. */
 function isWaiting(actor: Actor): boolean {
-  for (const scope of [actor.scope, ...actor.scope.descendants()]) {
-    for (const claim of scope.claims()) {
-      if (claim.frame.actor === actor) return true;
-    }
-  }
-  return false;
+  return actor.waits().next().done === false;
 }

@@ -99,6 +99,9 @@ export function select<
     if (ready !== undefined) {
       return frame.loop.pass(Promise.resolve(ready as Selected<C>), frame);
     }
+    // A predicate among the choices is foreign code: it may have ended this wait.
+    const ended = refusal(frame, "select", signal);
+    if (ended !== undefined) return ended;
     const selection = new Selection(frame, list);
     linkSignal(selection.claim as never, signal);
     const first = selection.claim.wait();

@@ -129,7 +129,7 @@ export class WaitGroup {
    * @throws {CancelledError} If the ambient scope is cancelled before.
    * @throws The reason of `options.signal`, if it aborts before.
    */
-  async wait(options: WaitGroupWaitOptions = {}): Promise<void> {
+  wait(options: WaitGroupWaitOptions = {}): Promise<void> {
     const { signal } = options;
     const frame = currentFrame();
     const refused = refusal(frame, "wait for a wait group", signal);
@@ -139,8 +139,9 @@ export class WaitGroup {
     claim.value = true;
     this.#line.push(claim as Claim);
     linkSignal(claim as Claim, signal);
-    await claim.wait();
-    this.#leaving--;
+    const waiting = claim.wait();
+    waiting.then(() => this.#leaving--, () => {});
+    return waiting;
   }
 
   /**

@@ -17,6 +17,7 @@ import { InvalidStateError } from "../_internal/errors.ts";
 import { currentFrame } from "../_internal/frame.ts";
 import { Operation } from "../_internal/operation.ts";
 import { refusal } from "../_internal/refuse.ts";
+import { Ring } from "../_internal/ring.ts";
 import { linkSignal } from "../_internal/signal.ts";
 import { Judge } from "./_judge.ts";
 import { labelOf } from "./_ownership.ts";
@@ -106,6 +107,8 @@ export class Watch<T> implements AsyncIterable<T>, Disposable {
   readonly #equals: (before: T, after: T) => boolean;
   readonly #line = new ClaimList();
   readonly #judges = new Set<Judge<T>>();
+  /** What was set, and was not shown to all of them yet. */
+  readonly #unjudged = new Ring<T>();
   #value: T;
   #version = 0;
   #closed = false;
@@ -160,10 +163,7 @@ export class Watch<T> implements AsyncIterable<T>, Disposable {
     for (let c = this.#line.shift(); c !== undefined; c = this.#line.shift()) {
       c.grant(value);
     }
-    // A predicate is foreign code: it may change the value again, or end waits.
-    for (const judge of [...this.#judges]) {
-      if (this.#judges.has(judge)) judge.look(this.#value);
-    }
+    this.#judge(value);
     return true;
   }
 
@@ -298,8 +298,11 @@ export class Watch<T> implements AsyncIterable<T>, Disposable {
         return frame.loop.pass(Promise.resolve(this.#value), frame);
       }
       if (this.#closed) throw this.#closedFault("wait for");
+      // The predicate is foreign code: it may have ended this wait.
+      const ended = refusal(frame, "wait for a value", signal);
+      if (ended !== undefined) return ended;
       const claim = new Claim<T>(frame, this.#label);
-      this.#judge(claim, predicate, !fits);
+      this.#enter(claim, predicate, !fits);
       linkSignal(claim as Claim, signal);
       return claim.wait();
     } catch (error) {
@@ -330,7 +333,7 @@ export class Watch<T> implements AsyncIterable<T>, Disposable {
         return undefined;
       },
       park: (claim) =>
-        this.#judge(claim, predicate, !edge || !predicate(this.#value)),
+        this.#enter(claim, predicate, !edge || !predicate(this.#value)),
     });
   }
 
@@ -348,7 +351,21 @@ export class Watch<T> implements AsyncIterable<T>, Disposable {
     }
   }
 
-  #judge(
+  /** Shows a value to those who wait for one that fits. */
+  #judge(value: T): void {
+    this.#unjudged.push(value);
+    // A predicate is foreign code: it may change the value again, which is shown
+    // when all have seen this one, or end waits.
+    if (this.#unjudged.size > 1) return;
+    for (; this.#unjudged.size > 0; this.#unjudged.shift()) {
+      const next = this.#unjudged.at(0) as T;
+      for (const judge of [...this.#judges]) {
+        if (this.#judges.has(judge)) judge.look(next);
+      }
+    }
+  }
+
+  #enter(
     claim: Claim<T>,
     predicate: (value: T) => boolean,
     armed: boolean,

@@ -30,6 +30,7 @@ const QUEUE = "primitives/queue_test.ts";
 const RW_LOCK = "primitives/rw_lock_test.ts";
 const RUNNER = "primitives/runner_test.ts";
 const SCOPE = "primitives/scope_test.ts";
+const SELECT = "primitives/select_test.ts";
 const SEMAPHORE = "primitives/semaphore_test.ts";
 const SLEEP = "primitives/sleep_test.ts";
 const TASK = "primitives/task_test.ts";
@@ -116,6 +117,9 @@ export const PITFALLS: Readonly<Record<number, Pitfall>> = {
       [LOCK]: [
         "a permit that is given back twice frees nobody else's lock",
         "a permit whose lock was released otherwise is worth nothing",
+      ],
+      [CONDITION]: [
+        "a permit holds nothing while its task waits, and cannot be given back then",
       ],
       [SEMAPHORE]: ["a permit that is given back twice counts once"],
     },
@@ -354,6 +358,12 @@ export const PITFALLS: Readonly<Record<number, Pitfall>> = {
         "an onCancel that throws is reported, and keeps nobody from being cancelled",
       ],
       [LOOP]: ["what a callback throws is reported, and the others go on"],
+      [QUEUE]: [
+        "a comparison that throws is told to who takes, and no item is lost",
+      ],
+      [SELECT]: [
+        "select() leaves all lines when a choice throws as it is put in line",
+      ],
     },
   },
   31: {
@@ -395,6 +405,9 @@ export const PITFALLS: Readonly<Record<number, Pitfall>> = {
       [SCOPE]: [
         "a dropped wait does not end the process when it is cancelled",
         "a dropped wait does not end the process when it is refused",
+      ],
+      "primitives/channel_test.ts": [
+        "a reserve() that is dropped does not end the process when it is cancelled",
       ],
     },
   },
@@ -469,6 +482,7 @@ export const PITFALLS: Readonly<Record<number, Pitfall>> = {
     title: "What is thrown is no Error",
     tests: {
       [TASK]: ["a task may throw anything, undefined too"],
+      [ITER_MAP]: ["AsyncIter.map() throws what is no Error, undefined too"],
     },
   },
   43: {

@@ -5,6 +5,7 @@ import { currentFrame } from "../../_internal/frame.ts";
 import { getRunningLoop } from "@ilmek/async/loop";
 import { sleep } from "@ilmek/async/sleep";
 import { createTask, type Task } from "@ilmek/async/task";
+import { CapacityLimiter } from "@ilmek/async/capacity-limiter";
 import { takeMessages, testClean } from "../_leaks.ts";
 
 /** A thing that one task has at a time. */
@@ -103,5 +104,39 @@ testClean(
       '  task "ada" waits for task "bob"',
     ]);
     await end(tasks);
+  },
+);
+
+testClean(
+  "a wait that any of several can end closes no circle",
+  async ({ reports }) => {
+    getRunningLoop().debug = true;
+    const limiter = new CapacityLimiter(2);
+    const other = createTask(async () => {
+      using _permit = await limiter.acquire({ borrower: "other" });
+      await sleep(5);
+    });
+    const greedy = createTask(async () => {
+      using _first = await limiter.acquire({ borrower: "first" });
+      await sleep(1);
+      using _second = await limiter.acquire({ borrower: "second" });
+    });
+    await other;
+    await greedy;
+
+    assertEquals(takeMessages(reports), []);
+  },
+);
+
+testClean(
+  "a chain of 1,000 tasks that wait for each other is fast in debug mode",
+  async () => {
+    getRunningLoop().debug = true;
+    let last = createTask(() => sleep(10));
+    for (let i = 0; i < 1000; i++) {
+      const before = last;
+      last = createTask(() => before.toPromise());
+    }
+    await last;
   },
 );

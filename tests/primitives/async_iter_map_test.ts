@@ -298,3 +298,22 @@ testClean(
     await assertRejects(() => task.toPromise(), CancelledError);
   },
 );
+
+testClean(
+  "AsyncIter.map() throws what is no Error, undefined too",
+  async () => {
+    for (const thrown of [undefined, null, "text", 0]) {
+      for (const concurrency of [1, 2]) {
+        const source = iter([1]).map(() => {
+          throw thrown;
+        }, { concurrency });
+        const outcome = await source.toArray().then(
+          () => "no error",
+          (error) => ({ error }),
+        );
+
+        assertEquals(outcome, { error: thrown });
+      }
+    }
+  },
+);

@@ -191,3 +191,20 @@ testClean(
       for (const id of line) tasks.get(id)?.cancel();
     }),
 );
+
+testClean(
+  "a select with several choices at a barrier is one party",
+  async () => {
+    const barrier = new Barrier(3);
+    const choosing = createTask(() =>
+      select({ first: barrier.waitOp(), second: barrier.waitOp() })
+    );
+    const waiting = createTask(() => barrier.wait());
+    await sleep(1);
+
+    assertEquals([barrier.waiting, waiting.done], [2, false]);
+    assertEquals(await barrier.wait(), 2);
+    assertEquals(await choosing, { key: "first", value: 0 });
+    assertEquals(await waiting, 1);
+  },
+);

@@ -299,3 +299,21 @@ Deno.test("subscribers of a broadcast see the same items in any order", async ()
     assertEquals(new Set(ada).size, ada.length);
   }, { runs: 100 });
 });
+
+testClean(
+  "a select that would publish and receive does one of them",
+  async () => {
+    const news = new Broadcast<number>();
+    using full = news.subscribe({ capacity: 1 });
+    await news.publish(0);
+    using own = news.subscribe({ capacity: 1 });
+    const choosing = createTask(() =>
+      select({ publish: news.publishOp(1), receive: own.receiveOp() })
+    );
+    await sleep(1);
+    assertEquals(await full.receive(), 0);
+
+    assertEquals((await choosing).key, "publish");
+    assertEquals([full.size, own.size], [1, 1]);
+  },
+);

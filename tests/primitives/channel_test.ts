@@ -462,20 +462,19 @@ testClean("a channel takes falsy items for what they are", async () => {
 });
 
 testClean(
-  "receivers and senders that wait for reserved room meet in order",
+  "a receiver takes from who waits to send, though all room is kept",
   async () => {
     const [sender, receiver] = channel<number>({ capacity: 1 });
-    const slot = await sender.reserve();
-    const sending = createTask(() => sender.send(1));
+    using slot = await sender.reserve();
+    const sending = [1, 2].map((n) => createTask(() => sender.send(n)));
     await sleep(1);
-    const receiving = createTask(() => receiver.receive());
-    await sleep(1);
-    assertEquals([sending.done, receiving.done], [false, false]);
-    assertEquals(sender.trySend(2), false);
-    slot[Symbol.dispose]();
 
-    assertEquals(await receiving, 1);
-    await sending;
+    assertEquals(sender.trySend(3), false);
+    assertEquals(await receiver.receive(), 1);
+    assertEquals(receiver.tryReceive(), 2);
+    for (const task of sending) await task;
+    slot.send(4);
+    assertEquals(receiver.tryReceive(), 4);
   },
 );
 
@@ -546,3 +545,30 @@ for (const capacity of [0, 1, 3]) {
     }, { runs: 100, seed: SEED });
   });
 }
+
+testClean("a select that would send and receive does one of them", async () => {
+  const [sender, receiver] = channel<number>({ capacity: 1 });
+  const slot = await sender.reserve();
+  const choosing = createTask(() =>
+    select({ send: sender.sendOp(1), receive: receiver.receiveOp() })
+  );
+  await sleep(1);
+  slot[Symbol.dispose]();
+
+  assertEquals((await choosing).key, "send");
+  assertEquals(receiver.size, 1);
+});
+
+testClean(
+  "a reserve() that is dropped does not end the process when it is cancelled",
+  async () => {
+    const [sender] = channel<number>({ capacity: 1 });
+    using _slot = await sender.reserve();
+    await timeout(1, async () => {
+      sender.reserve();
+      await sleep(5);
+    }).catch(() => {});
+
+    assertEquals(sender.waiting, 0);
+  },
+);

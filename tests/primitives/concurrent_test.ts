@@ -241,3 +241,33 @@ Deno.test("a long run of calls that never wait lets timers fire", async () => {
 
   clearTimeout(timer);
 });
+
+testClean(
+  "mapConcurrent() throws the error of a call, and reports that of the source",
+  async ({ reports }) => {
+    const source = function* () {
+      try {
+        yield* [1, 2];
+      } finally {
+        failWith(new TypeError("source"));
+      }
+    };
+    await assertRejects(
+      () =>
+        mapConcurrent(source(), () => failWith(new RangeError("call")), {
+          concurrency: 1,
+        }),
+      RangeError,
+      "call",
+    );
+
+    assertEquals(takeMessages(reports), [
+      "Cannot end a source quietly: it fails",
+    ]);
+  },
+);
+
+/** Throws, where the language would rather not have it. */
+function failWith(error: Error): never {
+  throw error;
+}

@@ -558,3 +558,26 @@ testClean(
       for (const id of line) tasks.get(id)?.cancel();
     }),
 );
+
+testClean(
+  "a permit holds nothing while its task waits, and cannot be given back then",
+  async () => {
+    const condition = new Condition();
+    let permit: Permit | undefined;
+    const waiting = createTask(async () => {
+      using own = permit = await condition.acquire();
+      await condition.wait();
+      return own.held;
+    });
+    await sleep(1);
+    assertEquals([permit?.held, condition.locked], [false, false]);
+    permit?.release();
+    {
+      using _permit = await condition.acquire();
+      condition.notify();
+    }
+
+    assert(await waiting);
+    assertFalse(condition.locked);
+  },
+);

@@ -626,3 +626,44 @@ function randomOf(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+testClean(
+  "AsyncExitStack.run() keeps the error of a body that has closed the stack",
+  async () => {
+    const log: string[] = [];
+    await assertRejects(
+      () =>
+        AsyncExitStack.run(async (stack) => {
+          stack.push((failure) => void log.push(String(failure?.error)));
+          await stack.aclose();
+          throw new RangeError("body");
+        }),
+      RangeError,
+      "body",
+    );
+
+    assertEquals(log, ["undefined"]);
+  },
+);
+
+testClean(
+  "AsyncExitStack.run() throws the error of a body beside that of its aclose()",
+  async () => {
+    const error = await assertRejects(
+      () =>
+        AsyncExitStack.run((stack) => {
+          stack.push(() => {
+            throw new TypeError("exit");
+          });
+          stack.aclose().catch(() => {});
+          throw new RangeError("body");
+        }),
+      ContextExitError,
+    );
+
+    assertEquals(error.errors.map(String), [
+      "RangeError: body",
+      "TypeError: exit",
+    ]);
+  },
+);

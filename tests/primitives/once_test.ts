@@ -330,3 +330,19 @@ testClean(
       for (const task of waiting) task.cancel();
     }),
 );
+
+Deno.test("Once begins anew in a run, though another has ended its work", async () => {
+  let count = 0;
+  const value = new Once(async () => {
+    count++;
+    await sleep(100);
+    return count;
+  });
+  await runVirtual(async () => {
+    // Dropped: the end of the run is no error of this wait.
+    value.get();
+    await sleep(1);
+  });
+
+  assertEquals(await runVirtual(() => value.get()), 2);
+});

@@ -668,3 +668,113 @@ Deno.test("a loop of ready puts in real time lets timers fire", async () => {
   clearTimeout(timer);
   assert(fired);
 });
+
+/** A queue of numbers in order, whose comparison can be made to throw. */
+function fragile(): { queue: Queue<number>; breaks: boolean } {
+  const test = {
+    breaks: false,
+    queue: new Queue<number>({
+      order: (a, b) => {
+        if (test.breaks) throw new RangeError("odd");
+        return a - b;
+      },
+    }),
+  };
+  return test;
+}
+
+testClean(
+  "a comparison that throws is told to who takes, and no item is lost",
+  async () => {
+    const test = fragile();
+    const { queue } = test;
+    for (const n of [3, 1, 2, 5, 4]) queue.putNowait(n);
+    test.breaks = true;
+
+    const got = queue.get();
+    await assertRejects(() => got, RangeError);
+    const batch = queue.getBatch(3);
+    await assertRejects(() => batch, RangeError);
+    assertThrows(() => queue.getNowait(), RangeError);
+    test.breaks = false;
+    assertEquals(await queue.getBatch(9), [1, 2, 3, 4, 5]);
+  },
+);
+
+/** A comparison that throws for two items, which are compared as one is taken. */
+function refusing(product: number): (a: number, b: number) => number {
+  return (a, b) => {
+    if (a * b === product) throw new RangeError("odd");
+    return a - b;
+  };
+}
+
+testClean(
+  "a comparison that throws ends the waits that it was made for",
+  async () => {
+    const queue = new Queue<number>({ order: refusing(2 * 3) });
+    const batch = createTask(() => queue.getBatch(4, { min: 4 }));
+    const behind = createTask(() => queue.get());
+    await sleep(1);
+    for (const n of [1, 2, 3]) queue.putNowait(n);
+    await queue.put(4);
+
+    await assertRejects(() => batch.toPromise(), RangeError, "odd");
+    await assertRejects(() => behind.toPromise(), RangeError, "odd");
+    assertEquals([queue.waiting, queue.size], [0, 4]);
+  },
+);
+
+testClean(
+  "Queue.getBatch() gives what it took before a comparison has thrown",
+  async () => {
+    const queue = new Queue<number>({ order: refusing(3 * 4) });
+    for (const n of [1, 2, 3, 4]) queue.putNowait(n);
+
+    assertEquals(await queue.getBatch(4), [1]);
+    await assertRejects(() => queue.get(), RangeError, "odd");
+    assertEquals(queue.size, 3);
+  },
+);
+
+testClean(
+  "Queue.shutdown() with immediate drops all, though a comparison throws",
+  async () => {
+    const test = fragile();
+    const { queue } = test;
+    for (const n of [2, 3, 1]) queue.putNowait(n);
+    test.breaks = true;
+
+    assertEquals(queue.shutdown({ immediate: true }).sort(), [1, 2, 3]);
+    assertEquals([queue.size, queue.unfinished], [0, 0]);
+    await queue.join();
+  },
+);
+
+testClean(
+  "Queue.shutdown() with immediate gives what it drops in the order of the queue",
+  () => {
+    const orders = ["fifo", "lifo", (a: number, b: number) => a - b] as const;
+    const dropped = orders.map((order) => {
+      const queue = new Queue<number>({ order });
+      for (const n of [2, 3, 1]) queue.putNowait(n);
+      return queue.shutdown({ immediate: true });
+    });
+
+    assertEquals(dropped, [[2, 3, 1], [1, 3, 2], [1, 2, 3]]);
+  },
+);
+
+testClean("a signal that is none is refused, and leaves no trace", async () => {
+  const queue = new Queue<number>();
+  for (const signal of [null, 5, {}, { aborted: false }]) {
+    const waiting = queue.get({ signal: signal as unknown as AbortSignal });
+    await assertRejects(
+      () => waiting,
+      TypeError,
+      'Cannot get an item as "signal" must be an AbortSignal: current value is',
+    );
+  }
+
+  assertEquals(queue.waiting, 0);
+});

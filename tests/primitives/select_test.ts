@@ -7,6 +7,9 @@ import { select, type Selectable, trySelect } from "@ilmek/async/select";
 import { sleep, sleepOp } from "@ilmek/async/sleep";
 import { createTask } from "@ilmek/async/task";
 import { timeout, TimeoutError } from "@ilmek/async/timeout";
+import { Queue } from "@ilmek/async/queue";
+import { withScope } from "@ilmek/async/scope";
+import { Watch } from "@ilmek/async/watch";
 import { testClean } from "../_leaks.ts";
 
 /** A number of tokens: what is left over counts. */
@@ -304,3 +307,70 @@ Deno.test("select() waits for futures, too", async () => {
 
   assertEquals(await waiting, { key: "answer", value: 42 });
 });
+
+testClean(
+  "select() leaves all lines when a choice throws as it is put in line",
+  async () => {
+    const queue = new Queue<number>();
+    const watch = new Watch(0);
+    const odd = () => {
+      throw new RangeError("odd");
+    };
+    await assertRejects(
+      () =>
+        select({
+          item: queue.getOp(),
+          value: watch.untilOp(odd, { edge: true }),
+          other: queue.getOp(),
+        }),
+      RangeError,
+      "odd",
+    );
+    queue.putNowait(1);
+
+    assertEquals([queue.waiting, watch.waiting, queue.size], [0, 0, 1]);
+  },
+);
+
+testClean(
+  "a predicate may decide a select before all choices are in line",
+  async () => {
+    const queue = new Queue<number>();
+    const watch = new Watch(0);
+    const first = await select({
+      item: queue.getOp(),
+      value: watch.untilOp(() => queue.tryPut(7), { edge: true }),
+      other: watch.changedOp(),
+    });
+
+    assertEquals(first, { key: "item", value: 7 });
+    assertEquals([queue.waiting, watch.waiting], [0, 0]);
+  },
+);
+
+testClean(
+  "select() sees that a predicate has ended its signal or its scope",
+  async () => {
+    const queue = new Queue<number>();
+    const watch = new Watch(0);
+    const controller = new AbortController();
+    const aborting = watch.untilOp(() => {
+      controller.abort(new RangeError("over"));
+      return false;
+    });
+    await assertRejects(
+      () => select({ queue: queue.getOp(), aborting }, controller),
+      RangeError,
+    );
+    const error = await withScope(async (scope) => {
+      const cancelling = watch.untilOp(() => {
+        scope.cancel();
+        return false;
+      });
+      await select({ queue: queue.getOp(), cancelling });
+    }).catch((error) => error);
+
+    assert(isCancelled(error));
+    assertEquals([queue.waiting, watch.waiting], [0, 0]);
+  },
+);

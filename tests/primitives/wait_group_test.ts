@@ -160,3 +160,18 @@ testClean("WaitGroup behaves as a number", () =>
     while (group.count > 0) group.done();
     await sleep(0);
   }));
+
+testClean(
+  "a wait that is dropped does not end the process when it is cancelled",
+  async () => {
+    const group = new WaitGroup();
+    group.add();
+    await withScope(async (scope) => {
+      group.wait();
+      scope.cancel();
+      await sleep(1);
+    }).catch(() => {});
+
+    assertEquals(group.waiting, 0);
+  },
+);

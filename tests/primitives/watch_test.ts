@@ -382,3 +382,48 @@ testClean(
       for (const { id } of line) tasks.get(id)?.cancel();
     }),
 );
+
+testClean(
+  "Watch.until() misses no value that the predicate of another sets",
+  async () => {
+    const watch = new Watch(0);
+    const setting = createTask(() =>
+      watch.until((n) => {
+        if (n === 1) watch.set(2);
+        return n === 2;
+      })
+    );
+    const seen: number[] = [];
+    const looking = createTask(() =>
+      watch.until((n) => {
+        seen.push(n);
+        return n === 3;
+      })
+    );
+    await sleep(1);
+    watch.set(1);
+    watch.set(3);
+    await setting;
+    await looking;
+
+    assertEquals(seen, [0, 1, 2, 3]);
+  },
+);
+
+testClean(
+  "Watch.until() sees that its predicate has ended its signal",
+  async () => {
+    const watch = new Watch(0);
+    const controller = new AbortController();
+    await assertRejects(
+      () =>
+        watch.until(() => {
+          controller.abort(new RangeError("over"));
+          return false;
+        }, controller),
+      RangeError,
+    );
+
+    assertEquals(watch.waiting, 0);
+  },
+);
