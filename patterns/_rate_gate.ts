@@ -67,6 +67,11 @@ export class RateGate implements TicketOwner {
     return this.#tickets.size;
   }
 
+  /** What its waiters wait for. */
+  get label(): string {
+    return `a turn of "${this.options.name}"`;
+  }
+
   /** Takes what is known to be there, without a look at the clock. */
   takeBlindly(cost: number): boolean {
     if (!this.#isSingle || this.closed || !this.#first.spend(cost)) {
@@ -134,29 +139,54 @@ export class RateGate implements TicketOwner {
     isDetailed: boolean,
     request: GateRequest,
   ): Promise<unknown> {
-    const { priority, tenant } = request;
     const { loop } = frame;
     if (!isDetailed && this.takeBlindly(cost)) return loop.pass(DONE, frame);
     const now = loop.time();
     if (this.takeNow(cost, now, loop)) {
       return this.#pass(frame, isDetailed, now);
     }
-    const from = this.#turnOf(tenant, now);
-    const key = from - priority * this.options.agingMs;
-    const ticket = this.#ticket(cost, key - now, now, loop);
+    const ticket = this.#newcomer(cost, request, loop, now);
     const waitMs = this.#checkWait(ticket, request, frame);
-    ticket.enqueue();
-    if (ticket.takenAt === undefined) this.#makeRoom(ticket, waitMs);
-    if (ticket.takenAt !== undefined) {
+    if (this.#enter(ticket, request, waitMs)) {
       return this.#pass(frame, isDetailed, now);
     }
-    this.#tickets.add(ticket);
-    if (tenant !== undefined) {
-      this.#turns.set(tenant, from + this.#share(cost));
-      this.#forgetTurns(now);
-    }
     if (isDetailed) this.#detailed.add(ticket);
-    return this.#park(ticket, request, frame, waitMs);
+    const claim = new Claim(frame, this.label);
+    this.#seat(ticket, claim, request);
+    linkSignal(claim, request.signal);
+    const promise = claim.wait();
+    this.#tellWait(ticket, waitMs);
+    return promise;
+  }
+
+  /** Takes if that needs no wait; throws if a wait would be in vain. */
+  attempt(frame: Frame, cost: number, request: GateRequest): boolean {
+    if (this.takeBlindly(cost)) return true;
+    const { loop } = frame;
+    const now = loop.time();
+    if (this.takeNow(cost, now, loop)) return true;
+    const ticket = this.#newcomer(cost, request, loop, now);
+    this.#checkWait(ticket, request, frame);
+    return false;
+  }
+
+  /** Lets a claim wait for a turn that is not for the asking. */
+  park(claim: Claim, cost: number, request: GateRequest): void {
+    // Another choice of the same `select` was done while it was put in line.
+    if (!claim.pending) return;
+    const { frame } = claim;
+    const ticket = this.#newcomer(cost, request, frame.loop, frame.loop.time());
+    try {
+      const waitMs = this.#checkWait(ticket, request, frame);
+      if (this.#enter(ticket, request, waitMs)) {
+        claim.grant(undefined);
+        return;
+      }
+      this.#seat(ticket, claim, request);
+      this.#tellWait(ticket, waitMs);
+    } catch (error) {
+      claim.fail(error);
+    }
   }
 
   /** What has changed may let somebody through. */
@@ -280,24 +310,48 @@ export class RateGate implements TicketOwner {
     return lowest.key > newcomer.key ? lowest : undefined;
   }
 
-  #park(
+  /** Who comes now. */
+  #newcomer(
+    cost: number,
+    { priority, tenant }: GateRequest,
+    loop: EventLoop,
+    now: number,
+  ): Ticket {
+    const from = this.#turnOf(tenant, now);
+    const key = from - priority * this.options.agingMs;
+    return this.#ticket(cost, key - now, now, loop);
+  }
+
+  /** Puts a ticket in line: `true` if its turn has come by that. */
+  #enter(
     ticket: Ticket,
-    { maxWaitMs, signal }: GateRequest,
-    frame: Frame,
+    { tenant }: GateRequest,
     waitMs: number | undefined,
-  ): Promise<unknown> {
-    const { name, hooks } = this.options;
-    const claim: Claim = new Claim(frame, `a turn of "${name}"`);
+  ): boolean {
+    ticket.enqueue();
+    if (ticket.takenAt === undefined) this.#makeRoom(ticket, waitMs);
+    // Whoever was dropped for it may have stood in its way.
+    if (ticket.takenAt !== undefined) return true;
+    const { cost, enqueuedAt: now } = ticket;
+    this.#tickets.add(ticket);
+    if (tenant !== undefined) {
+      this.#turns.set(tenant, this.#turnOf(tenant, now) + this.#share(cost));
+      this.#forgetTurns(now);
+    }
+    return false;
+  }
+
+  /** Says who waits for a ticket, and for how long at most. */
+  #seat(ticket: Ticket, claim: Claim, { maxWaitMs }: GateRequest): void {
     ticket.claim = claim;
     claim.line = ticket;
     ticket.endAt(ticket.enqueuedAt + maxWaitMs);
-    linkSignal(claim, signal);
-    const promise = claim.wait();
-    if (hooks.onWait !== undefined) {
-      const event = { cost: ticket.cost, waitMs: waitMs ?? 0 };
-      callHook(frame.loop, name, hooks.onWait, event);
-    }
-    return promise;
+  }
+
+  #tellWait(ticket: Ticket, waitMs = 0): void {
+    const { name, hooks } = this.options;
+    if (hooks.onWait === undefined) return;
+    callHook(ticket.loop, name, hooks.onWait, { cost: ticket.cost, waitMs });
   }
 
   /** How long until its turn, if all ahead go as soon as they can. */

@@ -331,6 +331,10 @@ export function serveAll(meters: Iterable<Meter>): void {
     const now = meter.line.head?.ticket.loop.time() ?? 0;
     meter.serve(now, granted, touched);
   }
-  for (const ticket of granted) ticket.grant();
-  for (const ticket of granted) ticket.owner.admitted(ticket);
+  // Of two choices of one `select` only the first is done.
+  const lost = granted.filter((ticket) => !ticket.grant());
+  for (const ticket of granted) {
+    if (!lost.includes(ticket)) ticket.owner.admitted(ticket);
+  }
+  for (const ticket of lost) ticket.giveBack(ticket.loop.time());
 }

@@ -87,12 +87,18 @@ export class Ticket implements Line, TimerTarget {
     }
   }
 
-  /** Tells the waiter that its turn has come. */
-  grant(): void {
+  /** Tells the waiter that its turn has come; `false` if it has no use for it. */
+  grant(): boolean {
     const { claim } = this;
-    if (claim === undefined) return;
+    if (claim === undefined) return true;
     claim.line = undefined;
-    claim.grant(this.owner.valueFor(this));
+    return claim.grant(this.owner.valueFor(this));
+  }
+
+  /** Gives back what was taken for a waiter who has no use for it. */
+  giveBack(now: number): void {
+    for (const { meter } of this.places) meter.refund(this.cost, now);
+    serveAll(this.places.map(({ meter }) => meter));
   }
 
   /** Ends the wait at that time, whatever happens meanwhile. */
@@ -108,6 +114,8 @@ export class Ticket implements Line, TimerTarget {
   }
 
   withdraw(): void {
+    // Who has its turn already is told of that next.
+    if (this.takenAt !== undefined) return;
     this.#leave();
     serveAll(this.places.map(({ meter }) => meter));
   }

@@ -12,10 +12,12 @@
  * @module
  */
 import { type Duration, toMs } from "../_internal/check.ts";
+import type { Claim } from "../_internal/claim.ts";
 import { currentFrame } from "../_internal/frame.ts";
+import { Operation } from "../_internal/operation.ts";
 import { refusal } from "../_internal/refuse.ts";
 import { defineLayers, runStep, type Step } from "./_layers.ts";
-import { RateGate } from "./_rate_gate.ts";
+import { type GateRequest, RateGate } from "./_rate_gate.ts";
 import {
   ACQUIRING,
   checkFinite,
@@ -40,6 +42,7 @@ import { checkCost, wholeRemaining } from "./_rate_cost.ts";
 import type { RateLimitResult } from "./rate_step.ts";
 
 export type { Duration } from "../_internal/check.ts";
+export type { Operation } from "../_internal/operation.ts";
 export type {
   RateLimiterAcquireOptions,
   RateLimiterFreezeEvent,
@@ -275,6 +278,47 @@ export class RateLimiter implements Policy {
   }
 
   /**
+   * Waits for a turn as one of the choices of `select`.
+   *
+   * If another choice is first, nothing is taken, and those behind move up.
+   *
+   * @param cost How much to take.
+   * @param options Additional options.
+   * @returns The operation, which fails as {@linkcode acquire} rejects.
+   * @throws {RangeError} If `cost` is more than the burst, or not > 0.
+   *
+   * @example Take the turn of whichever limiter is first
+   * ```ts
+   * import { RateLimiter } from "@ilmek/async/rate-limiter";
+   * import { select } from "@ilmek/async/select";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const busy = new RateLimiter({ limit: 1, perMs: 60_000 });
+   * const free = new RateLimiter({ limit: 1, perMs: 60_000 });
+   * busy.tryAcquire();
+   * const { key } = await select({
+   *   busy: busy.acquireOp(),
+   *   free: free.acquireOp(),
+   * });
+   *
+   * assertEquals(key, "free");
+   * ```
+   */
+  acquireOp(
+    cost: number = 1,
+    options: Omit<RateLimiterAcquireOptions, "signal"> = {},
+  ): Operation<void> {
+    const gate = this.#gate;
+    const request = this.#requestOf(cost, options);
+    return new Operation<void>({
+      label: gate.label,
+      attempt: (frame) =>
+        gate.attempt(frame, cost, request) ? { value: undefined } : undefined,
+      park: (claim) => gate.park(claim as Claim, cost, request),
+    });
+  }
+
+  /**
    * Takes if that needs no wait.
    *
    * A refusal changes nothing, and nobody who waits is overtaken.
@@ -459,23 +503,22 @@ export class RateLimiter implements Policy {
   ): Promise<unknown> {
     try {
       const frame = currentFrame();
-      const gate = this.#gate;
-      checkCost(cost, gate.burst, ACQUIRING);
-      const { signal, priority = 0, tenant } = options;
-      const maxWaitMs = options.maxWaitMs === undefined
-        ? gate.options.maxWaitMs
-        : toMs(options.maxWaitMs, ACQUIRING, "maxWaitMs");
-      if (priority !== 0) checkFinite(priority, ACQUIRING, "priority");
-      return refusal(frame, ACQUIRING, signal) ??
-        gate.acquire(
-          frame,
-          cost,
-          isDetailed,
-          { maxWaitMs, priority, tenant, signal },
-        );
+      const request = this.#requestOf(cost, options);
+      return refusal(frame, ACQUIRING, request.signal) ??
+        this.#gate.acquire(frame, cost, isDetailed, request);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  #requestOf(cost: number, options: RateLimiterAcquireOptions): GateRequest {
+    checkCost(cost, this.#gate.burst, ACQUIRING);
+    const { signal, priority = 0, tenant } = options;
+    const maxWaitMs = options.maxWaitMs === undefined
+      ? this.#gate.options.maxWaitMs
+      : toMs(options.maxWaitMs, ACQUIRING, "maxWaitMs");
+    if (priority !== 0) checkFinite(priority, ACQUIRING, "priority");
+    return { maxWaitMs, priority, tenant, signal };
   }
 }
 

@@ -20,6 +20,7 @@ import { Lock } from "@ilmek/async/lock";
 import { Once } from "@ilmek/async/once";
 import { PriorityQueue } from "@ilmek/async/priority-queue";
 import { Queue } from "@ilmek/async/queue";
+import { RateLimiter } from "@ilmek/async/rate-limiter";
 import { ReentrantLock } from "@ilmek/async/reentrant-lock";
 import { RwLock } from "@ilmek/async/rw-lock";
 import {
@@ -34,6 +35,8 @@ import { TaskTracker } from "@ilmek/async/task-tracker";
 import { WaitGroup } from "@ilmek/async/wait-group";
 import { Watch } from "@ilmek/async/watch";
 import { leftovers, testClean } from "../_leaks.ts";
+
+const HOUR_MS = 3_600_000;
 
 /** An operation that has to wait, and what is to be known about it. */
 interface Subject {
@@ -235,6 +238,17 @@ const SUBJECTS: Readonly<Record<string, Make>> = {
       done: undefined,
       undone: 1,
       state: () => receiver.tryReceive(),
+    };
+  },
+  "RateLimiter.acquireOp": () => {
+    const limiter = new RateLimiter({ limit: 1, perMs: HOUR_MS });
+    limiter.tryAcquire();
+    return {
+      choice: limiter.acquireOp(),
+      ready: () => limiter.refund(),
+      done: false,
+      undone: true,
+      state: () => limiter.tryAcquire(),
     };
   },
   "ReentrantLock.acquireOp": async () => {
