@@ -646,6 +646,26 @@ testClean("with validateAfterMs 0 each use is validated", async () => {
   assertEquals(validations, 2);
 });
 
+testClean(
+  "a validation that throws takes no place, and nobody's turn",
+  async () => {
+    const backend = new Backend();
+    await using pool = backend.pool({
+      max: 1,
+      validate: () => {
+        throw new RangeError("dead");
+      },
+      validateAfterMs: 0,
+    });
+    const first = await idOf(pool);
+    await sleep(1);
+    const ids = await gather([() => idOf(pool), () => idOf(pool)]);
+
+    assertEquals(ids.includes(first), false);
+    assertEquals([pool.size, pool.waiting], [1, 0]);
+  },
+);
+
 const INVALID: Record<string, () => boolean | Promise<boolean>> = {
   "says no": () => false,
   "says no later": () => sleep(1, { value: false }),

@@ -136,6 +136,29 @@ testClean(
 );
 
 testClean(
+  "every receiver ends with its channel, however many there are",
+  async () => {
+    const [sender, receiver] = channel<number>({ capacity: 4 });
+    const receivers = [receiver, receiver.clone(), receiver.clone()];
+    const taken: number[] = [];
+    const consumers = receivers.map((mine) =>
+      createTask(async () => {
+        for await (const item of mine) {
+          taken.push(item);
+          await sleep(1);
+        }
+      })
+    );
+
+    for (let i = 0; i < 7; i++) await sender.send(i);
+    sender.close();
+    for (const consumer of consumers) await consumer;
+
+    assertEquals(taken, [0, 1, 2, 3, 4, 5, 6]);
+  },
+);
+
+testClean(
   "a send that waits arrives although its sender is closed",
   async () => {
     const [sender, receiver] = channel<number>({ capacity: 1 });
