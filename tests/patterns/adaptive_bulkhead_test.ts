@@ -157,6 +157,27 @@ testClean(
   },
 );
 
+testClean(
+  "a limit forgets a crowd only some windows after it has gone",
+  async () => {
+    const bulkhead = new AdaptiveBulkhead({
+      algorithm: (state) => state,
+      initial: 50,
+      maxQueue: Infinity,
+      minWindowMs: 0,
+      minSamples: 5,
+    });
+    // Four windows, the first of them with 20 calls at once; ten are remembered.
+    await calls(bulkhead, 20, 10);
+    const alone = () => bulkhead.run(() => sleep(1));
+    for (let i = 0; i < 5 * 5; i++) await alone();
+    const during = bulkhead.limit;
+    for (let i = 0; i < 10 * 5; i++) await alone();
+
+    assertEquals([during, bulkhead.limit], [50, 5]);
+  },
+);
+
 for (const algorithm of ["aimd", "vegas", "gradient2"] as const) {
   testClean(
     `${algorithm} finds a limit near to what the other side can take`,
