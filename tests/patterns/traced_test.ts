@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { cancelSweep } from "@ilmek/async/cancel-sweep";
 import { compose } from "@ilmek/async/compose";
 import { ContextVar } from "@ilmek/async/context-var";
 import { explain } from "@ilmek/async/explain";
@@ -167,4 +168,32 @@ testClean("Traced is explained, pristine, and checked", () => {
     TypeError,
     'Cannot trace calls as "telemetry" must be a Telemetry: current value is an object of class Object',
   );
+});
+
+Deno.test("Traced ends each span once, wherever its caller is cancelled", async () => {
+  const { points } = await cancelSweep(async (sweep) => {
+    const { api, spans } = fakeOtel();
+    const telemetry = new Telemetry(api);
+    const policy = compose(
+      new Traced(telemetry, { name: "call" }),
+      new Retry({ attempts: 2, schedule: spaced(2) }),
+      new Traced(telemetry),
+      new Timeout(10),
+    );
+
+    await sweep.target(() =>
+      policy.run(async ({ attempt }) => {
+        await telemetry.run(() => sleep(1), { name: "step" });
+        if (attempt === 1) throw down();
+      })
+    );
+
+    assert(spans.every(({ ends }) => ends === 1));
+    assert(
+      spans.every(({ status, attributes }) =>
+        status === undefined || attributes["ilmek.cancelled"] === undefined
+      ),
+    );
+  });
+  assert(points.length > 2, `${points.length} points`);
 });
