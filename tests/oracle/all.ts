@@ -11,6 +11,7 @@ import "./lock.ts";
 import "./loop.ts";
 import "./queue.ts";
 import "./seed.ts";
+import "./seed_app.ts";
 import "./seed_breaker.ts";
 import "./seed_pool.ts";
 import "./semaphore.ts";
