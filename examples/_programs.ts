@@ -16,6 +16,7 @@ import * as circuitBreaker from "./11_circuit_breaker.ts";
 import * as workerPool from "./12_worker_pool.ts";
 import * as semaphore from "./13_semaphore.ts";
 import * as errorHandling from "./14_error_handling.ts";
+import * as productionApp from "./15_production_app.ts";
 
 /** What a program runs on. */
 export interface Stage {
@@ -130,6 +131,12 @@ export const PROGRAMS: readonly Program[] = [
     errorHandling,
     ({ main }, { virtual, random = Math.random }) =>
       virtual.run(() => main({ random })),
+  ),
+  define(
+    "15_production_app.ts",
+    "Production-Ready Async Application",
+    productionApp,
+    ({ main }, { virtual }) => virtual.run(() => main()),
   ),
 ];
 

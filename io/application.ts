@@ -36,7 +36,7 @@ import {
 } from "../patterns/supervisor.ts";
 import { Event } from "../primitives/event.ts";
 import { select } from "../primitives/select.ts";
-import { sleepOp } from "../primitives/sleep.ts";
+import { sleep, sleepOp } from "../primitives/sleep.ts";
 import { createTask, type Task } from "../primitives/task.ts";
 import { uncancellable } from "../primitives/uncancellable.ts";
 import { wait } from "../primitives/wait.ts";
@@ -357,7 +357,11 @@ export class Application {
     const help = (name: string, fn: () => Promise<void>): void => {
       this.#helpers.push(createTask(fn, { name: `${name} of ${this.#name}` }));
     };
-    help("the health", () => this.health.run());
+    help("the health", async () => {
+      // The first look sees what starts at once.
+      await sleep(0);
+      await this.health.run();
+    });
     help("the start", async () => {
       await this.#supervisor.untilStarted();
       this.health.markStarted();

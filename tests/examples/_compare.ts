@@ -200,9 +200,12 @@ export function matches(
 export class ClockCheck {
   #origin: number | undefined;
 
-  /** Whether `HH:MM:SS` fits to the virtual time `t`, if that is known. */
+  /** Whether `HH:MM:SS`, or `YYYY-MM-DD HH:MM:SS,mmm`, fits to the virtual time `t`, if that is known. */
   fits(text: string, t: number): boolean {
-    const parts = /^(\d\d):(\d\d):(\d\d)$/.exec(text);
+    // A log tells the day, and the milliseconds, too.
+    const parts = /^(?:\d{4}-\d\d-\d\d )?(\d\d):(\d\d):(\d\d)(?:,\d{3})?$/.exec(
+      text,
+    );
     if (parts === null) return false;
     const [hours = 0, minutes = 0, seconds = 0] = parts.slice(1).map(Number);
     if (Number.isNaN(t)) return true;

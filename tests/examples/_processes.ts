@@ -16,8 +16,14 @@ export interface RunProgramOptions {
   readonly flags?: readonly string[];
   /** Arguments for the program. */
   readonly args?: readonly string[];
-  /** Sends SIGINT once this has been printed. */
+  /** Sends a signal once this has been printed. */
   readonly interruptAfter?: string;
+  /**
+   * Which signal is sent.
+   *
+   * @default {"SIGINT"}
+   */
+  readonly signal?: Deno.Signal;
   /** Where it runs; the root of the project by default. */
   readonly cwd?: string;
   /** Called when it has been started. */
@@ -30,6 +36,7 @@ export async function runProgram(
   options: RunProgramOptions = {},
 ): Promise<Ended> {
   const { flags = [], args = [], interruptAfter, cwd = ROOT } = options;
+  const { signal = "SIGINT" } = options;
   const script = fileURLToPath(new URL(`examples/${file}`, ROOT));
   const config = fileURLToPath(new URL("deno.json", ROOT));
   const child = new Deno.Command(Deno.execPath(), {
@@ -46,7 +53,7 @@ export async function runProgram(
   const [out, err] = await Promise.all([
     readAll(child.stdout, (text) => {
       if (interruptAfter === undefined) return;
-      if (text.includes(interruptAfter)) child.kill("SIGINT");
+      if (text.includes(interruptAfter)) child.kill(signal);
     }),
     readAll(child.stderr, () => {}),
   ]);

@@ -6,7 +6,11 @@ import { perform, problemsOf, TRACED } from "./_programs.ts";
 const EXAMPLES = new URL("../../examples/", import.meta.url);
 
 /** Calls of `sleep` that do not run here: on demand only, and in a thread. */
-const UNREACHED = ["signalHandlerExample", "asyncTaskInThread"];
+const UNREACHED = [
+  "signalHandlerExample",
+  "asyncTaskInThread",
+  "createApplication",
+];
 
 for (const program of TRACED) {
   Deno.test(`A change of any sleep() in ${program.file} shows`, async (t) => {
