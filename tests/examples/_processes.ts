@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { Line } from "./_capture.ts";
+import { turnOf } from "./_turn.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -39,6 +40,7 @@ export async function runProgram(
   const { signal = "SIGINT" } = options;
   const script = fileURLToPath(new URL(`examples/${file}`, ROOT));
   const config = fileURLToPath(new URL("deno.json", ROOT));
+  using _turn = await turnOf(file);
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--quiet", "--no-prompt", "--no-lock", "--config", config],

@@ -3,6 +3,7 @@ import { VirtualLoop, type VirtualLoopOptions } from "@ilmek/async/virtual";
 import { type Program, PROGRAMS } from "../../examples/_programs.ts";
 import { capture, type Captured } from "./_capture.ts";
 import { compare, type CompareOptions } from "./_compare.ts";
+import { turnOf } from "./_turn.ts";
 import { type Draw, expectedSections, hasTrace, readTrace } from "./_trace.ts";
 
 /** The programs whose traces are compared. */
@@ -99,6 +100,7 @@ async function performWith(
 ): Promise<Captured> {
   const { order, random, changed } = options;
   const virtual = new VirtualLoop({ order });
+  using _turn = await turnOf(program.file);
   return await capture(
     virtual,
     () => program.start({ virtual, random }, changed),
