@@ -1,6 +1,6 @@
 import { show } from "../_internal/check.ts";
 import { listen } from "../_internal/signal.ts";
-import { abortable } from "../primitives/checkpoint.ts";
+import { abortable, throwIfCancelled } from "../primitives/checkpoint.ts";
 import { InvalidStateError } from "../primitives/errors.ts";
 import { currentSignal } from "../primitives/scope.ts";
 import { TcpLostError } from "./_tcp_errors.ts";
@@ -142,7 +142,8 @@ export class TcpStream implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * @throws {TcpLostError} If the connection breaks.
    * @throws {InvalidStateError} If it is closed.
    * @throws {TypeError} If `data` is neither bytes nor a string.
-   * @throws {CancelledError} If the ambient scope is cancelled.
+   * @throws {CancelledError} If the ambient scope is cancelled; if it was before,
+   * nothing is written.
    */
   async write(data: string | Uint8Array): Promise<void> {
     if (typeof data !== "string" && !(data instanceof Uint8Array)) {
@@ -153,6 +154,7 @@ export class TcpStream implements AsyncIterable<Uint8Array>, AsyncDisposable {
       );
     }
     this.#checkOpen("write to");
+    throwIfCancelled();
     const bytes = typeof data === "string"
       ? new TextEncoder().encode(data)
       : data;

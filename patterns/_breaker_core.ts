@@ -14,6 +14,7 @@ import type {
 } from "./_breaker_types.ts";
 import { type BreakerWindow, windowOf } from "./_breaker_window.ts";
 import { callHook, type PolicyCall } from "./_call.ts";
+import { retryAfterOf } from "./_retriable.ts";
 import type { OutcomeClass, PolicyError, PolicyOutcome } from "./policy.ts";
 
 /** How much longer a circuit stays open each time. */
@@ -373,9 +374,6 @@ export class BreakerCore {
 
 /** How long the one who failed asks to be left alone. */
 function hintOf(outcome: PolicyOutcome): number {
-  if (outcome.ok || !(outcome.error instanceof Error)) return 0;
-  const { retryAfterMs } = outcome.error as { retryAfterMs?: unknown };
-  const isHint = typeof retryAfterMs === "number" && retryAfterMs > 0 &&
-    retryAfterMs !== Infinity;
-  return isHint ? retryAfterMs : 0;
+  const hint = retryAfterOf(outcome) ?? 0;
+  return hint === Infinity ? 0 : hint;
 }

@@ -24,6 +24,7 @@ import { DeadlockError } from "../_internal/errors.ts";
 import { currentFrame, type Frame } from "../_internal/frame.ts";
 import { defaultRandom } from "../_internal/random.ts";
 import { refusal } from "../_internal/refuse.ts";
+import { callHook } from "./_call.ts";
 import { Flight } from "./_flight.ts";
 
 export type { Duration } from "../_internal/check.ts";
@@ -235,20 +236,12 @@ export class Memo<K, T> {
     const frame = currentFrame();
     const refused = refusal(frame, "get a value", signal);
     if (refused !== undefined) return refused;
-    const id = this.#keyOf(key);
-    const entry = this.#entries.get(id);
-    const now = frame.loop.time();
-    if (entry === undefined || now >= entry.goodUntil) {
-      this.#misses++;
-      return this.#join(frame, { id, key }, signal);
+    try {
+      return this.#get(frame, { id: this.#keyOf(key), key }, signal);
+    } catch (error) {
+      // A function of the options has thrown.
+      return Promise.reject(error);
     }
-    // Whoever is asked for goes to the end of those that are to go.
-    this.#entries.delete(id);
-    this.#entries.set(id, entry);
-    if (now < entry.freshUntil) this.#hits++;
-    else this.#staleHits++;
-    if (this.#isDue(entry, now)) this.#refresh(frame, { id, key });
-    return frame.loop.pass(entry.promise, frame);
   }
 
   /**
@@ -309,6 +302,27 @@ export class Memo<K, T> {
     const frame = currentFrame();
     await refusal(frame, "get a value", signal);
     return await this.#join(frame, { id: this.#keyOf(key), key }, signal);
+  }
+
+  #get(
+    frame: Frame,
+    which: Which<K>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const { id } = which;
+    const entry = this.#entries.get(id);
+    const now = frame.loop.time();
+    if (entry === undefined || now >= entry.goodUntil) {
+      this.#misses++;
+      return this.#join(frame, which, signal);
+    }
+    // Whoever is asked for goes to the end of those that are to go.
+    this.#entries.delete(id);
+    this.#entries.set(id, entry);
+    if (now < entry.freshUntil) this.#hits++;
+    else this.#staleHits++;
+    if (this.#isDue(entry, now)) this.#refresh(frame, which);
+    return frame.loop.pass(entry.promise, frame);
   }
 
   async #join(
@@ -421,20 +435,14 @@ export class Memo<K, T> {
   }
 
   #tellRefreshError(loop: EventLoop, error: unknown, key: K): void {
-    if (this.#onRefreshError === undefined) {
+    const onRefreshError = this.#onRefreshError;
+    if (onRefreshError === undefined) {
       return loop.report({
         message: `Cannot compute a value of "${this.#name}" anew`,
         exception: error,
       });
     }
-    try {
-      this.#onRefreshError(error, key);
-    } catch (exception) {
-      loop.report({
-        message: 'The function "onRefreshError" of a memo has thrown',
-        exception,
-      });
-    }
+    callHook(loop, this.#name, () => onRefreshError(error, key), undefined);
   }
 }
 

@@ -36,6 +36,7 @@ import { currentFrame } from "../_internal/frame.ts";
 import { defaultRandom } from "../_internal/random.ts";
 import { spawn } from "../_internal/spawn.ts";
 import { Event } from "../primitives/event.ts";
+import { select } from "../primitives/select.ts";
 import { sleep } from "../primitives/sleep.ts";
 import { uncancellable } from "../primitives/uncancellable.ts";
 import { callHook } from "./_call.ts";
@@ -238,9 +239,20 @@ export class Supervisor {
     return this.#stops !== undefined;
   }
 
-  /** Waits until every service has been ready. */
+  /**
+   * Waits until every service has been ready.
+   *
+   * @throws {InvalidStateError} If they are stopped before that.
+   */
   async untilStarted(): Promise<void> {
-    await this.#started.wait();
+    const { key } = await select({
+      started: this.#started.waitOp(),
+      over: this.#over.waitOp(),
+    }, { biased: true });
+    if (key === "started") return;
+    throw new InvalidStateError(
+      "Cannot wait until all services have started: they are stopped",
+    );
   }
 
   /** Waits until services are being stopped, for whatever reason. */

@@ -130,6 +130,25 @@ Deno.test("a write that is cancelled goes out as a whole", async () => {
   assertEquals(received, MANY_MB + 3);
 });
 
+Deno.test("a write in a cancelled scope sends nothing", async () => {
+  const texts: string[] = [];
+  await using server = serve(async (stream) => {
+    texts.push(await stream.text());
+  });
+  await using stream = await connectTcp(server.addr);
+
+  const failing = withScope(async (scope) => {
+    scope.cancel();
+    await stream.write("late");
+  });
+  await assertRejects(() => failing, CancelledError);
+  await stream.write("sent");
+  await stream.closeWrite();
+  await server.shutdown();
+
+  assertEquals(texts, ["sent"]);
+});
+
 Deno.test("only one may read at a time", async () => {
   await using server = serve(echo);
   await using stream = await connectTcp(server.addr);

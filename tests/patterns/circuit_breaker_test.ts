@@ -440,6 +440,20 @@ testClean("the one who fails may ask for a longer time", async () => {
   assertEquals(breaker.snapshot().reopensInMs, 700);
 });
 
+testClean("a response may ask for a longer time, too", async () => {
+  const breaker = sensitive({
+    consecutiveFailures: 1,
+    classify: (outcome) =>
+      outcome.ok && (outcome.value as Response).status === 503
+        ? "failure"
+        : undefined,
+  });
+  const headers = { "Retry-After": "70" };
+  await breaker.run(() => new Response(null, { status: 503, headers }));
+
+  assertEquals(breaker.snapshot().reopensInMs, 70_000);
+});
+
 testClean(
   "a circuit that has closed lets calls through step by step",
   async () => {

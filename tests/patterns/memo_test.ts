@@ -247,6 +247,42 @@ testClean(
   },
 );
 
+testClean(
+  "Memo.get() rejects with what a function of its options throws",
+  async () => {
+    const memo = new Memo((key: string) => key, {
+      keyOf: (key) => {
+        if (key === "bad") throw new RangeError("no key");
+        return key;
+      },
+    });
+
+    await assertRejects(() => memo.get("bad"), RangeError, "no key");
+    assertEquals(await memo.get("good"), "good");
+  },
+);
+
+testClean("an onRefreshError that fails is reported", async ({ reports }) => {
+  let calls = 0;
+  const memo = new Memo(() => {
+    if (calls++ > 0) throw new RangeError("down");
+    return "value";
+  }, {
+    ttlMs: 1,
+    staleMs: 60_000,
+    onRefreshError: async () => {
+      await sleep(1);
+      throw new RangeError("a mistake in the hook");
+    },
+  });
+  await memo.get("key");
+  await sleep(2);
+
+  assertEquals(await memo.get("key"), "value");
+  await sleep(5);
+  assertEquals(takeMessages(reports), ['A hook of "memo" has thrown']);
+});
+
 testClean("keyOf tells which keys are the same", async () => {
   const memo = new Memo(({ id }: { id: number }) => ({ id }), {
     keyOf: ({ id }) => id,

@@ -111,6 +111,22 @@ testClean(
 );
 
 testClean(
+  "who waits for the start is told that it has failed",
+  async ({ reports }) => {
+    const supervisor = new Supervisor([{
+      name: "broken",
+      readiness: "told",
+      run: () => Promise.reject(new TypeError("no")),
+    }]);
+    const running = createTask(() => supervisor.run());
+
+    await assertRejects(() => supervisor.untilStarted(), InvalidStateError);
+    await assertRejects(() => running.toPromise(), SupervisorError);
+    assertEquals(takeMessages(reports), ['Service "broken" has failed']);
+  },
+);
+
+testClean(
   "a service that fails in the first start stops all others",
   async ({ reports }) => {
     const log: string[] = [];
