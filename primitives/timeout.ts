@@ -44,10 +44,10 @@ export type MoveOnResult<T> =
  * import { timeout } from "@ilmek/async/timeout";
  * import { assertEquals } from "@std/assert";
  *
- * const expired = await timeout(20, async (limit) => {
- *   await sleep(5);
- *   limit.reschedule(getRunningLoop().time() + 1000);
- *   await sleep(30);
+ * const expired = await timeout(500, async (limit) => {
+ *   await sleep(1);
+ *   limit.reschedule(getRunningLoop().time() + 60_000);
+ *   await sleep(1);
  *   return limit.expired;
  * });
  *
