@@ -1,5 +1,5 @@
 /**
- * Runs commands one after another and prints a line for each.
+ * Runs commands one after another, or some at once, and prints a line for each.
  *
  * @module
  */
@@ -34,33 +34,46 @@ export interface RunStepsOptions {
 }
 
 /**
- * Runs the steps until one fails, whose output is then printed.
+ * Runs the steps until one fails, whose output is then printed. Steps in a list of
+ * their own run at the same time.
  *
  * @returns Whether all succeeded.
  */
 export async function runSteps(
-  steps: readonly Step[],
+  steps: readonly (Step | readonly Step[])[],
   options: RunStepsOptions,
 ): Promise<boolean> {
-  const width = Math.max(...steps.map(({ name }) => name.length));
+  const width = Math.max(...steps.flat().map(({ name }) => name.length));
   const start = performance.now();
-  for (const { name, command = Deno.execPath(), args } of steps) {
-    const label = name.padEnd(width);
-    if (args === undefined) {
-      console.log(`-  ${label}  nothing to do`);
-      continue;
-    }
-    const stepStart = performance.now();
-    const { success, output } = await capture(command, args, options);
-    const duration = seconds(performance.now() - stepStart);
-    if (!success) {
-      console.error(`✗  ${label}  ${duration}\n\n${shorten(output)}\n`);
-      return false;
-    }
-    console.log(`✓  ${label}  ${duration}  ${summaryOf(output)}`.trimEnd());
+  for (const step of steps) {
+    const results = await Promise.all(
+      [step].flat().map((one) => runStep(one, width, options)),
+    );
+    if (results.includes("failed")) return false;
   }
   console.log(`\nAll is well (${seconds(performance.now() - start).trim()})`);
   return true;
+}
+
+async function runStep(
+  { name, command = Deno.execPath(), args }: Step,
+  width: number,
+  options: RunStepsOptions,
+): Promise<"done" | "failed"> {
+  const label = name.padEnd(width);
+  if (args === undefined) {
+    console.log(`-  ${label}  nothing to do`);
+    return "done";
+  }
+  const start = performance.now();
+  const { success, output } = await capture(command, args, options);
+  const duration = seconds(performance.now() - start);
+  if (!success) {
+    console.error(`✗  ${label}  ${duration}\n\n${shorten(output)}\n`);
+    return "failed";
+  }
+  console.log(`✓  ${label}  ${duration}  ${summaryOf(output)}`.trimEnd());
+  return "done";
 }
 
 async function capture(
