@@ -8,8 +8,14 @@
  *
  * `deno run --allow-net --allow-read --allow-write examples/harvest.ts --help`
  */
+import { DatabaseError } from "@ilmek/async/database";
+import { FileError } from "@ilmek/async/file";
+import { HttpStatusError, NetworkError } from "@ilmek/async/http-session";
+import { PolicyError } from "@ilmek/async/policy";
+import { PoolUnavailableError } from "@ilmek/async/resource-pool";
 import { run } from "@ilmek/async/run";
 import { createTask } from "@ilmek/async/task";
+import { TimeoutError } from "@ilmek/async/timeout";
 import { writeFileAtomic } from "@ilmek/async/write-file-atomic";
 import { collectAddresses } from "./harvest/addresses.ts";
 import { collect } from "./harvest/collect.ts";
@@ -58,11 +64,29 @@ export async function main(
     console.log(HELP);
     return 0;
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(error.message);
+    if (!isExpected(error)) throw error;
+    console.error(messageOf(error));
+    if (!(error instanceof UsageError)) return 1;
     console.error("See --help");
     return 2;
   }
+}
+
+/** Whether the world is at fault, and not this program. */
+function isExpected(error: unknown): boolean {
+  return [
+    UsageError,
+    DatabaseError,
+    FileError,
+    HttpStatusError,
+    NetworkError,
+    PolicyError,
+    TimeoutError,
+  ].some((it) => error instanceof it);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Harvests what the options say, and reports. */
@@ -70,14 +94,12 @@ async function harvest(
   options: HarvestOptions,
   console: Console,
 ): Promise<number> {
-  const { concurrency, db, resume } = options;
-  const { log } = console;
   using stop = new Stop();
   await using server = isLocal(options)
     ? await startServer(options)
     : undefined;
-  const baseUrl = server?.url ?? options.baseUrl;
-  await using store = await DocumentStore.open(db);
+  const { urls, baseUrl = server?.url, db, resume } = options;
+  await using store = await openStore(db);
   const known = await store.ids();
   if (known.size > 0 && !resume) {
     throw new UsageError(
@@ -87,44 +109,85 @@ async function harvest(
     );
   }
   await using client = new DocumentClient({ ...options, baseUrl });
-  const addresses = await collectAddresses({ ...options, baseUrl }, client);
+  if (urls === undefined) console.log(`Asking ${baseUrl} for its documents`);
+  const addresses = await stop.unlessAsked(() =>
+    collectAddresses({ urls, baseUrl }, client)
+  );
+  if (addresses === undefined) return stop.exitCode;
   const missing = addresses.filter((address) => !known.has(address));
   const record = new RunRecord({
     wanted: addresses.length,
     before: addresses.length - missing.length,
   });
   client.recordTo(record);
-  log(greeting(options, { missing: missing.length, baseUrl }));
+  console.log(greeting(options, { missing: missing.length, baseUrl }));
 
   const progress = new Progress(console.progress, { record, client, stop });
-  {
-    await using _showing = createTask(() => progress.run(), {
-      name: "progress",
-    });
+  try {
+    await using _ = createTask(() => progress.run(), { name: "progress" });
+    const { concurrency } = options;
     await collect(missing, { client, store, record, concurrency, stop });
+  } finally {
+    record.end();
+    progress.clear();
   }
-  record.end();
-  progress.clear();
-  if (options.report !== undefined) {
-    const picture = timelineSvg(record, {
-      title: `Harvest of ${baseUrl ?? options.urls}`,
-      retries: client.retries,
-    });
-    await writeFileAtomic(options.report, picture);
-  }
+  await report(record, { options, baseUrl, client, stop, console });
+  if (record.complete === record.wanted) return 0;
+  return stop.exitCode === 0 ? 1 : stop.exitCode;
+}
+
+/** What {@linkcode report} needs to know besides the record. */
+interface Facts {
+  readonly options: HarvestOptions;
+  readonly baseUrl: string | undefined;
+  readonly client: DocumentClient;
+  readonly stop: Stop;
+  readonly console: Console;
+}
+
+/** Draws how it went, and tells it. */
+async function report(record: RunRecord, facts: Facts): Promise<void> {
+  const { options, client: { retries }, stop, console } = facts;
   const lines = reportLines(record, {
-    db,
-    picture: options.report,
-    retries: client.retries,
-    isStopped: stop.drain.aborted,
+    db: options.db,
+    picture: await draw(record, facts),
+    retries,
+    isStopped: stop.exitCode !== 0,
     command: isLocal(options)
       ? "deno task demo --resume"
       : "the same command with --resume",
     paint: paintWith(console),
   });
-  for (const line of ["", ...lines]) log(line);
-  if (record.complete === record.wanted) return 0;
-  return stop.exitCode === 0 ? 1 : stop.exitCode;
+  for (const line of ["", ...lines]) console.log(line);
+}
+
+/** Gives the path of the picture, if there is one. */
+async function draw(
+  record: RunRecord,
+  { options, baseUrl, client: { retries }, console }: Facts,
+): Promise<string | undefined> {
+  const { urls, report: path } = options;
+  if (path === undefined) return undefined;
+  const title = `Harvest of ${baseUrl ?? urls}`;
+  try {
+    await writeFileAtomic(path, timelineSvg(record, { title, retries }));
+    return path;
+  } catch (error) {
+    // The documents are stored: that is to be told all the same.
+    if (!(error instanceof FileError)) throw error;
+    console.error(error.message);
+    return undefined;
+  }
+}
+
+async function openStore(path: string): Promise<DocumentStore> {
+  try {
+    return await DocumentStore.open(path);
+  } catch (error) {
+    if (!(error instanceof PoolUnavailableError)) throw error;
+    const { cause } = error;
+    throw new UsageError(`Cannot use --db: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /** Starts the server of this program; its harvest begins afresh, or goes on. */

@@ -1,9 +1,14 @@
 /**
  * Where the addresses of documents come from: a file, or the API itself.
  */
+import { FileError } from "@ilmek/async/file";
 import { lines } from "@ilmek/async/lines";
+import { timeout } from "@ilmek/async/timeout";
 import type { DocumentClient } from "./document_client.ts";
 import { type HarvestOptions, UsageError } from "./options.ts";
+
+/** How long a page of the list may take: without it there is nothing to do. */
+const PAGE_MS = 15_000;
 
 /** Collects the addresses of all documents, each once. */
 export async function collectAddresses(
@@ -22,7 +27,7 @@ async function* written(
   baseUrl: string | undefined,
 ): AsyncGenerator<string> {
   let number = 0;
-  for await (const line of lines(file)) {
+  for await (const line of linesOf(file)) {
     number++;
     const address = line.trim();
     if (address === "" || address.startsWith("#")) continue;
@@ -35,11 +40,22 @@ async function* written(
   }
 }
 
+async function* linesOf(file: string): AsyncGenerator<string> {
+  try {
+    yield* lines(file);
+  } catch (cause) {
+    if (!(cause instanceof FileError)) throw cause;
+    throw new UsageError(`Cannot use --urls: ${cause.message}`, { cause });
+  }
+}
+
 /** The pages of the API, as long as each names a next one. */
 async function* listed(client: DocumentClient): AsyncGenerator<string> {
   let next: string | null = "";
   while (next !== null) {
-    const page = pageOf(JSON.parse(await client.text(next)), next);
+    const path: string = next;
+    const text = await timeout(PAGE_MS, () => client.text(path));
+    const page = pageOf(JSON.parse(text), path);
     yield* page.documents;
     next = page.next;
   }

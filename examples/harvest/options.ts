@@ -55,12 +55,12 @@ const DEFAULTS = {
 /** What `--help` prints. */
 export const HELP: string = `Collects JSON documents from an API into SQLite.
 
-Without --urls and --base-url it starts a server of its own, which is slow, flaky
-and limited, and harvests that one into the folder ${LOCAL_FOLDER}.
+Without --urls and --base-url it starts a server of its own, which is slow,
+flaky and limited, and harvests that one into the folder ${LOCAL_FOLDER}.
 
   --urls FILE        a URL, or a path below --base-url, in each line
-  --base-url URL     where paths begin; without --urls the API there is asked for
-                     pages of {"documents": [path, ...], "next": path or null}
+  --base-url URL     where paths begin; without --urls the API there is asked
+                     for pages {"documents": [path, ...], "next": path | null}
   --db FILE          the database (${DEFAULTS.db})
   --report FILE      writes a picture of the run, as SVG
   --rate N           requests a second at most, to each host (${DEFAULTS.rate})
@@ -70,8 +70,8 @@ and limited, and harvests that one into the folder ${LOCAL_FOLDER}.
   --documents N      how many documents the server of its own has (${LOCAL_DEFAULTS.documents})
   --help             prints this
 
-Ctrl-C finishes what is under way; --resume goes on from there. The exit code is 0
-if all documents are there, 1 if some are not, 2 if an option is wrong.`;
+Ctrl-C finishes what is under way; --resume goes on from there. The exit code is
+0 if all documents are there, 1 if some are not, and 2 if an option is wrong.`;
 
 /**
  * Reads the arguments of the program.

@@ -17,13 +17,15 @@ export interface ReportOptions {
 }
 
 const MAX_LOSSES = 5;
+const SPARKS = " ▁▂▃▄▅▆▇█";
+const SPARK_WIDTH = 60;
 
-const FAILURES: readonly (readonly [Fate, string])[] = [
-  ["limited", "asked to slow down"],
-  ["status", "errors of the server"],
-  ["network", "broken connections"],
-  ["garbled", "no JSON"],
-  ["timeout", "too late"],
+const FAILURES: readonly (readonly [Fate, readonly [string, string]])[] = [
+  ["limited", ["asked to slow down", "asked to slow down"]],
+  ["status", ["error of the server", "errors of the server"]],
+  ["network", ["broken connection", "broken connections"]],
+  ["garbled", ["without JSON", "without JSON"]],
+  ["timeout", ["too late", "too late"]],
 ];
 
 /** The report, line by line. */
@@ -36,6 +38,7 @@ export function* reportLines(
     `  ${paint("dim", name.padEnd(10))}${text}`;
   yield headline(record, options);
   yield "";
+  if (record.stored > 0) yield* sparkline(record, paint);
   if (record.before > 0) {
     yield row("before", `${count(record.before)} were there already`);
   }
@@ -50,7 +53,7 @@ export function* reportLines(
   yield row("attempts", attemptsText(record));
   yield row("retries", count(retries));
   yield row("limiter", limiterText(record));
-  yield row("circuit", `opened ${counted(record.openings, "time")}`);
+  yield row("circuit", circuitText(record));
   yield row("database", `${db}, table documents`);
   if (picture !== undefined) yield row("picture", picture);
   const { losses, complete, wanted } = record;
@@ -65,6 +68,30 @@ export function* reportLines(
     yield "";
     yield `Get what is missing: ${paint("bold", command)}`;
   }
+}
+
+/** Documents a second over the time; what held requests back stands below. */
+function* sparkline(record: RunRecord, paint: Paint): Generator<string> {
+  const rates = record.rates(SPARK_WIDTH);
+  const most = Math.max(...rates);
+  const levels = rates.map((rate) => {
+    const level = Math.ceil(rate / most * (SPARKS.length - 1));
+    return SPARKS[level] ?? "";
+  });
+  yield `  ${paint("green", levels.join(""))} ${count(most)}/s`;
+  const marks = Array.from({ length: SPARK_WIDTH }, (_, i) => {
+    const from = i / SPARK_WIDTH * record.elapsedMs;
+    const to = (i + 1) / SPARK_WIDTH * record.elapsedMs;
+    const kinds = record.interruptions()
+      .filter((it) => it.from < to && it.to > from)
+      .map(({ kind }) => kind);
+    if (kinds.some((kind) => kind !== "paused")) return paint("red", "▔");
+    return kinds.length > 0 ? paint("yellow", "▔") : " ";
+  });
+  yield `  ${marks.join("")} ${paint("red", "▔")} circuit open, ${
+    paint("yellow", "▔")
+  } told to pause`;
+  yield "";
 }
 
 function headline(
@@ -89,9 +116,15 @@ function attemptsText(record: RunRecord): string {
   const kinds = FAILURES
     .map(([fate, words]) => [record.countOf(fate), words] as const)
     .filter(([times]) => times > 0)
-    .map(([times, words]) => `${count(times)} ${words}`);
+    .map(([times, words]) => counted(times, ...words));
   if (kinds.length === 0) return `${all}, none failed`;
   return `${all}, ${count(record.failed)} failed: ${kinds.join(", ")}`;
+}
+
+function circuitText({ openings }: RunRecord): string {
+  return openings === 0
+    ? "never opened"
+    : `opened ${counted(openings, "time")}`;
 }
 
 function limiterText({ freezes }: RunRecord): string {

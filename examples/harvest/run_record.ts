@@ -35,6 +35,13 @@ export interface Freeze {
   readonly to: number;
 }
 
+/** A time in which requests were held back, and by what. */
+export interface Interruption {
+  readonly from: number;
+  readonly to: number;
+  readonly kind: "open" | "half-open" | "paused";
+}
+
 /** A document that could not be had. */
 export interface Loss {
   readonly id: string;
@@ -118,11 +125,41 @@ export class RunRecord {
     const now = this.elapsedMs;
     const length = Math.min(windowMs, now);
     const from = this.attempts.findLastIndex(({ endedAt }) =>
-      endedAt < now - length
+      endedAt <= now - length
     );
     const recent = this.attempts.slice(from + 1);
     const count = recent.filter(({ fate }) => fate === "ok").length;
     return length === 0 ? 0 : count / length * 1000;
+  }
+
+  /** How many documents a second came, in each of `bins` equal parts of the run. */
+  rates(bins: number): number[] {
+    const rates = new Array<number>(bins).fill(0);
+    const binMs = Math.max(1, this.elapsedMs) / bins;
+    for (const { endedAt, fate } of this.attempts) {
+      if (fate !== "ok") continue;
+      const bin = Math.min(bins - 1, Math.floor(endedAt / binMs));
+      rates[bin] = (rates[bin] ?? 0) + 1000 / binMs;
+    }
+    return rates;
+  }
+
+  /** When a circuit was not closed, or a limiter had to pause. */
+  interruptions(): Interruption[] {
+    const { elapsedMs } = this;
+    const spans: Interruption[] = this.freezes.map(({ from, to }) => ({
+      from,
+      to: Math.min(to, elapsedMs),
+      kind: "paused",
+    }));
+    for (const host of new Set(this.circuit.map((change) => change.host))) {
+      const changes = this.circuit.filter((change) => change.host === host);
+      for (const [i, { at, state }] of changes.entries()) {
+        const to = changes[i + 1]?.at ?? elapsedMs;
+        if (state !== "closed") spans.push({ from: at, to, kind: state });
+      }
+    }
+    return spans;
   }
 
   /** How long the attempts took that succeeded. */

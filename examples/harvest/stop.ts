@@ -2,7 +2,9 @@
  * How a harvest ends early: the first signal lets it finish what is under way, the
  * second one does not, and the third ends the process.
  */
+import { isCancelled } from "@ilmek/async/errors";
 import { getRunningLoop, type Handle } from "@ilmek/async/loop";
+import { withScope } from "@ilmek/async/scope";
 import { onSignal, UnsupportedSignalError } from "@ilmek/async/signals";
 
 /** How long documents that are under way may take after the first signal. */
@@ -56,6 +58,16 @@ export class Stop implements Disposable {
       DRAIN_MS,
       () => this.#abandon.abort(),
     );
+  }
+
+  /** Runs `fn`, and gives `undefined` if it is asked to end meanwhile. */
+  async unlessAsked<T>(fn: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await withScope(fn, { signal: this.drain });
+    } catch (error) {
+      if (this.drain.aborted && isCancelled(error)) return undefined;
+      throw error;
+    }
   }
 
   [Symbol.dispose](): void {

@@ -3,7 +3,7 @@
  * what became of it, and when the circuit and the limiter held requests back.
  */
 import { count, counted, duration } from "./paint.ts";
-import type { Fate, RunRecord } from "./run_record.ts";
+import type { Fate, Interruption, RunRecord } from "./run_record.ts";
 import {
   type Box,
   element,
@@ -54,7 +54,7 @@ text { font-family: ui-sans-serif, system-ui, "Segoe UI", "DejaVu Sans", sans-se
 .area { fill: #1fa187; fill-opacity: 0.16 } .line { fill: none; stroke: #14806b; stroke-width: 1.75; stroke-linejoin: round }
 .ok { fill: #1fa187 } .status { fill: #d5403b } .limited { fill: #e08a00 } .network { fill: #7b4fd0 } .garbled { fill: #c2469b } .timeout { fill: #2f6fd6 }
 .dots .ok { fill-opacity: 0.3 } .dots :not(.ok) { fill-opacity: 0.9 }
-.strip { fill: #e6eaee } .open { fill: #d5403b } .half-open { fill: #f0b43c } .frozen { fill: #e08a00 }
+.strip { fill: #e6eaee } .open { fill: #d5403b } .half-open { fill: #f0b43c } .paused { fill: #e08a00 }
 .shade { fill-opacity: 0.09 }
 @media (prefers-color-scheme: dark) {
   text { fill: #a9b4c0 } .page { fill: #12171d } .tile { fill: #1b222a }
@@ -77,11 +77,11 @@ export function timelineSvg(
     text(options.title, { class: "title", x: 40, y: 50 }),
     text(subtitle(record), { class: "quiet", x: 40, y: 73 }),
     ...tiles(record, options),
-    ...shades(record, time, totalMs),
+    ...shades(record, time),
     ...timeGrid(time, totalMs),
     ...throughput(record, time, totalMs),
     ...attempts(record, time),
-    ...strips(record, time, totalMs),
+    ...strips(record, time),
     "</svg>",
     "",
   ].join("\n");
@@ -126,17 +126,13 @@ function* tiles(
   }
 }
 
-/** Where the circuit was not closed: behind both panels. */
-function* shades(
-  record: RunRecord,
-  time: Scale,
-  totalMs: number,
-): Generator<string> {
-  for (const { from, to, state } of circuitSpans(record, totalMs)) {
+/** Where requests were held back: behind both panels. */
+function* shades(record: RunRecord, time: Scale): Generator<string> {
+  for (const { from, to, kind } of record.interruptions()) {
     for (const { top, bottom } of [THROUGHPUT, ATTEMPTS]) {
       const box = { x: time(from), y: top, height: bottom - top };
       const width = time(to) - time(from);
-      yield element("rect", { class: `shade ${state}`, ...box, width });
+      yield element("rect", { class: `shade ${kind}`, ...box, width });
     }
   }
 }
@@ -164,12 +160,7 @@ function* throughput(
   totalMs: number,
 ): Generator<string> {
   const bins = Math.min(120, Math.max(10, Math.ceil(totalMs / 100)));
-  const perSecond = new Array<number>(bins).fill(0);
-  for (const { endedAt, fate } of record.attempts) {
-    const bin = Math.min(bins - 1, Math.floor(endedAt / totalMs * bins));
-    if (fate !== "ok") continue;
-    perSecond[bin] = (perSecond[bin] ?? 0) + bins / totalMs * 1000;
-  }
+  const perSecond = record.rates(bins);
   const ticks = ticksOf(Math.max(1, ...perSecond), 4, { isUpTo: true });
   const { left, right, top, bottom } = THROUGHPUT;
   const height = scaleOf([0, ticks.at(-1) ?? 1], [bottom, top]);
@@ -244,26 +235,19 @@ function legend(record: RunRecord, y: number): string {
   return element("text", { class: "quiet end", x: RIGHT, y }, entries.join(""));
 }
 
-function* strips(
-  record: RunRecord,
-  time: Scale,
-  totalMs: number,
-): Generator<string> {
-  const spans = [...circuitSpans(record, totalMs)];
-  const pauses = record.freezes.map(({ from, to }) => ({
-    from,
-    to: Math.min(to, totalMs),
-    state: "frozen",
-  }));
-  yield* strip("circuit", CIRCUIT_Y, spans, time);
-  yield* strip("limiter", LIMITER_Y, pauses, time);
+function* strips(record: RunRecord, time: Scale): Generator<string> {
+  const all = record.interruptions();
+  const ofLimiter = all.filter(({ kind }) => kind === "paused");
+  const ofCircuit = all.filter(({ kind }) => kind !== "paused");
+  yield* strip("circuit", CIRCUIT_Y, ofCircuit, time);
+  yield* strip("limiter", LIMITER_Y, ofLimiter, time);
 }
 
 /** A bar over the whole time, and what was not as usual in it. */
 function* strip(
   name: string,
   y: number,
-  spans: readonly Span[],
+  spans: readonly Interruption[],
   time: Scale,
 ): Generator<string> {
   const bar = { y, height: STRIP_HEIGHT, rx: 3 };
@@ -274,30 +258,14 @@ function* strip(
     width: RIGHT - LEFT,
     ...bar,
   });
-  for (const { from, to, state } of spans) {
+  for (const { from, to, kind } of spans) {
     const width = Math.max(2, time(to) - time(from));
-    yield element("rect", { class: state, x: time(from), width, ...bar });
-    yield `<title>${name} ${state}: ${duration(to - from)}</title>`;
-  }
-}
-
-/** A time in which something was not as usual. */
-interface Span {
-  readonly from: number;
-  readonly to: number;
-  readonly state: string;
-}
-
-function* circuitSpans(
-  { circuit }: RunRecord,
-  totalMs: number,
-): Generator<Span> {
-  for (const host of new Set(circuit.map((change) => change.host))) {
-    const changes = circuit.filter((change) => change.host === host);
-    for (const [i, { at, state }] of changes.entries()) {
-      const to = changes[i + 1]?.at ?? totalMs;
-      if (state !== "closed") yield { from: at, to, state };
-    }
+    const title = element(
+      "title",
+      {},
+      `${name} ${kind} for ${duration(to - from)}`,
+    );
+    yield element("rect", { class: kind, x: time(from), width, ...bar }, title);
   }
 }
 

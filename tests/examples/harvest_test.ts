@@ -16,15 +16,15 @@ import { type Draw, randomly } from "../_random.ts";
 import { runHarvest, storedIds } from "./_harvest.ts";
 import { runProgram } from "./_processes.ts";
 
-const DOCUMENTS = Number(Deno.env.get("ILMEK_DOCUMENTS") ?? 1000);
+const DOCUMENTS = Number(Deno.env.get("ILMEK_DOCUMENTS") ?? 600);
 const KILLS = Number(Deno.env.get("ILMEK_KILLS") ?? 3);
 const SEED = Number(
   Deno.env.get("ILMEK_SEED") ?? Math.floor(Math.random() * 2 ** 31),
 );
 /** How many documents there are for each time that a harvest is ended. */
-const DOCUMENTS_PER_KILL = 250;
+const DOCUMENTS_PER_KILL = 150;
 /** How long a harvest goes on before it is ended, at most. */
-const MAX_LIFE_MS = 300;
+const MAX_LIFE_MS = 200;
 
 const FAST: Omit<FlakyServerOptions, "documents"> = {
   perSecond: 20_000,
@@ -100,7 +100,7 @@ Deno.test("The task `demo` needs no more than its permissions", async () => {
     cwd: folder.path,
   });
 
-  assertMatch(out, /^Getting 150 documents from http:\/\/127\.0\.0\.1:\d+: /);
+  assertMatch(out, /\nGetting 150 documents from http:\/\/127\.0\.0\.1:\d+: /);
   assertMatch(out, /\nComplete: 150 documents in .*, \d+ a second\n/);
   assert(!(out + err).includes("\x1b"));
   assertEquals(code, 0);
@@ -184,6 +184,48 @@ Deno.test("main() of harvest.ts says what is wrong with its options, and exits w
     'Cannot use --rate as it must be an integer from 1 to 100000: current value is "fast"',
     "See --help",
   ]);
+});
+
+Deno.test("main() of harvest.ts says which of its files cannot be used", async () => {
+  await using folder = await makeTempDir();
+  const missing = `${folder.path}/missing/file`;
+  const base = ["--base-url", "http://127.0.0.1"];
+  const db = ["--db", `${folder.path}/documents.db`];
+
+  const noDatabase = await runMain([...base, "--db", missing]);
+  const noUrls = await runMain([...base, ...db, "--urls", missing]);
+
+  assertEquals([noDatabase.code, noUrls.code], [2, 2]);
+  assertMatch(noDatabase.errors[0] ?? "", /^Cannot use --db: .*missing.file/);
+  assertMatch(noUrls.errors[0] ?? "", /^Cannot use --urls: .*is not there$/);
+});
+
+Deno.test("main() of harvest.ts reports, even if the picture cannot be written", async () => {
+  await using folder = await makeTempDir();
+  await using server = new FlakyServer({ documents: 1, ...RELIABLE });
+
+  const { code, lines, errors } = await runMain([
+    ...["--base-url", server.url, "--db", `${folder.path}/documents.db`],
+    ...["--report", `${folder.path}/missing/x.svg`],
+  ]);
+
+  assertEquals(code, 0);
+  assertStringIncludes(lines.join("\n"), "\nComplete: 1 document in ");
+  assertEquals(lines.filter((line) => line.includes("x.svg")), []);
+  assertMatch(errors.join("\n"), /x\.svg/);
+});
+
+Deno.test("main() of harvest.ts says that an API does not list its documents", async () => {
+  await using folder = await makeTempDir();
+  await using server = new FlakyServer({ documents: 1, ...RELIABLE });
+
+  const { code, errors } = await runMain([
+    ...["--base-url", `${server.url}/documents/1`],
+    ...["--db", `${folder.path}/documents.db`],
+  ]);
+
+  assertEquals(code, 1);
+  assertMatch(errors.join("\n"), /documents\/1\/: its status is 404/);
 });
 
 Deno.test("main() of harvest.ts explains itself", async () => {
