@@ -22,9 +22,9 @@ const SEED = Number(
   Deno.env.get("ILMEK_SEED") ?? Math.floor(Math.random() * 2 ** 31),
 );
 /** How many documents there are for each time that a harvest is ended. */
-const DOCUMENTS_PER_KILL = 150;
-/** How long a harvest goes on before it is ended, at most. */
-const MAX_LIFE_MS = 200;
+const DOCUMENTS_PER_KILL = 300;
+/** How many documents are served before a harvest is ended, at most. */
+const MAX_SERVED = 400;
 
 const FAST: Omit<FlakyServerOptions, "documents"> = {
   perSecond: 20_000,
@@ -241,7 +241,7 @@ async function endAtSomeTime(
   draw: Draw,
   { server, folder }: { server: FlakyServer; folder: string },
 ): Promise<{ code: number; out: string }> {
-  const lifeMs = draw(MAX_LIFE_MS);
+  const last = server.served.size + draw(MAX_SERVED);
   let isOver = false;
   let ending: Promise<void> | undefined;
   const seen = server.requests;
@@ -251,8 +251,10 @@ async function endAtSomeTime(
     args: ["--resume"],
     onStart: (child) => {
       ending = (async () => {
+        // Before the first request it may not know yet what to do with a signal.
         while (server.requests === seen && !isOver) await sleep(5);
-        await sleep(lifeMs);
+        while (server.served.size < last && !isOver) await sleep(1);
+        await sleep(draw(5));
         if (!isOver) child.kill(signal);
       })();
     },
