@@ -27,7 +27,7 @@ export function runHarvest(
     ],
     args: [
       ...["--base-url", server.url, "--db", `${folder}/documents.db`],
-      ...["--concurrency", "64", "--timeout", "300", "--rate", "20000"],
+      ...["--concurrency", "64", "--timeout", "500", "--rate", "20000"],
       ...args,
     ],
     onStart,
