@@ -8,7 +8,21 @@ const MAX_ITEMS = 100;
 
 /** What stands in the way of JSON becomes text; it never throws. */
 export function plainValue(value: unknown): unknown {
-  return plain(value, []);
+  return isFlat(value) ? value : plain(value, []);
+}
+
+/** Most fields are text, numbers and the like: they can be written as they are. */
+function isFlat(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (Object.getPrototypeOf(value) !== Object.prototype) return false;
+  let count = 0;
+  for (const name of Object.keys(value)) {
+    const { value: field } = Object.getOwnPropertyDescriptor(value, name) ?? {};
+    const isBare = typeof field === "string" || typeof field === "boolean" ||
+      typeof field === "number" && Number.isFinite(field) || field === null;
+    if (!isBare || ++count > MAX_ITEMS) return false;
+  }
+  return true;
 }
 
 function plain(value: unknown, around: readonly object[]): unknown {

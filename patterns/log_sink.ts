@@ -173,9 +173,9 @@ export function consoleSink(
  * ```
  */
 export function formatLogJson(entry: LogEntry): string {
-  const { level, logger, message, task, context, fields } = entry;
+  const { time, level, logger, message, task, context, fields } = entry;
   return JSON.stringify({
-    time: new Date(entry.time),
+    time: isoTime(time),
     level,
     logger,
     message,
@@ -226,6 +226,17 @@ export function formatLogText(entry: LogEntry): string {
       .join(" "),
   ].join(" - ");
   return [head, ...told.flatMap(([, value]) => stackOf(value))].join("\n");
+}
+
+/** Many entries are from the same moment: its text is made once. */
+let moment: { readonly time: number; readonly text: string | null } = {
+  time: NaN,
+  text: null,
+};
+
+function isoTime(time: number): string | null {
+  if (time !== moment.time) moment = { time, text: new Date(time).toJSON() };
+  return moment.text;
 }
 
 /** The time as Python writes it: `2026-01-31 12:30:05,007`. */

@@ -29,7 +29,14 @@ export type { ExceptionContext } from "../primitives/loop.ts";
 /** How much an entry matters, least first. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+const RANKS: Readonly<Record<LogLevel, number>> = {
+  debug: 0,
+  info: 1,
+  warn: 2,
+  error: 3,
+};
+
+const NO_FIELDS: LogFields = {};
 
 /** What an entry carries besides its message: any values, errors included. */
 export interface LogFields {
@@ -150,6 +157,8 @@ export class Logger {
   readonly #sink: LogSink;
   readonly #fields: LogFields;
   readonly #context: LogContext;
+  /** The entries of the context. */
+  readonly #sources: readonly [string, LogContext[string]][];
   readonly #now: () => number;
   #parent: Logger | undefined = undefined;
   /** Invariant: it is given, or there is a parent. */
@@ -167,7 +176,8 @@ export class Logger {
     const { context = {}, now = wallClock } = options;
     checkFunction(sink, doing, "sink");
     checkFunction(now, doing, "now");
-    for (const [key, source] of Object.entries(context)) {
+    const sources = Object.entries(context);
+    for (const [key, source] of sources) {
       if (source instanceof ContextVar) continue;
       checkFunction(source, doing, `context.${key}`);
     }
@@ -175,6 +185,7 @@ export class Logger {
     this.#level = checkLevel(level, doing);
     this.#fields = fields;
     this.#context = context;
+    this.#sources = sources;
     this.#now = now;
     this.#sink = guarded(sink, name);
   }
@@ -199,7 +210,7 @@ export class Logger {
    * @returns `true` if they are.
    */
   isEnabled(level: LogLevel): boolean {
-    return LEVELS.indexOf(level) >= LEVELS.indexOf(this.level);
+    return RANKS[level] >= RANKS[this.level];
   }
 
   /**
@@ -208,8 +219,8 @@ export class Logger {
    * @param message What has happened.
    * @param fields What else there is to tell.
    */
-  debug(message: string, fields: LogFields = {}): void {
-    this.log("debug", { message, fields });
+  debug(message: string, fields: LogFields = NO_FIELDS): void {
+    if (this.isEnabled("debug")) this.#write("debug", message, fields);
   }
 
   /**
@@ -218,8 +229,8 @@ export class Logger {
    * @param message What has happened.
    * @param fields What else there is to tell.
    */
-  info(message: string, fields: LogFields = {}): void {
-    this.log("info", { message, fields });
+  info(message: string, fields: LogFields = NO_FIELDS): void {
+    if (this.isEnabled("info")) this.#write("info", message, fields);
   }
 
   /**
@@ -228,8 +239,8 @@ export class Logger {
    * @param message What has happened.
    * @param fields What else there is to tell.
    */
-  warn(message: string, fields: LogFields = {}): void {
-    this.log("warn", { message, fields });
+  warn(message: string, fields: LogFields = NO_FIELDS): void {
+    if (this.isEnabled("warn")) this.#write("warn", message, fields);
   }
 
   /**
@@ -238,8 +249,8 @@ export class Logger {
    * @param message What has happened.
    * @param fields What else there is to tell, such as `{ error }`.
    */
-  error(message: string, fields: LogFields = {}): void {
-    this.log("error", { message, fields });
+  error(message: string, fields: LogFields = NO_FIELDS): void {
+    if (this.isEnabled("error")) this.#write("error", message, fields);
   }
 
   /**
@@ -251,18 +262,8 @@ export class Logger {
    */
   log(level: LogLevel, entry: Pick<LogEntry, "message" | "fields">): void {
     checkLevel(level, "write a log entry");
-    if (!this.isEnabled(level)) return;
-    const frame = currentFrame();
-    const { actor } = frame;
-    this.#sink({
-      time: Number(read(this.#now)),
-      level,
-      logger: this.name,
-      message: entry.message,
-      ...(actor === undefined ? {} : { task: taskOf(actor) }),
-      context: readContext(this.#context, frame),
-      fields: { ...this.#fields, ...entry.fields },
-    });
+    const { message, fields } = entry;
+    if (this.isEnabled(level)) this.#write(level, message, fields);
   }
 
   /**
@@ -299,6 +300,20 @@ export class Logger {
     child.#parent = this;
     if (level === undefined) child.#level = undefined;
     return child;
+  }
+
+  #write(level: LogLevel, message: string, fields: LogFields): void {
+    const frame = currentFrame();
+    const { actor } = frame;
+    const entry = {
+      time: Number(read(this.#now)),
+      level,
+      logger: this.name,
+      message,
+      context: readContext(this.#sources, frame),
+      fields: merge(this.#fields, fields),
+    };
+    this.#sink(actor === undefined ? entry : { ...entry, task: taskOf(actor) });
   }
 }
 
@@ -342,13 +357,26 @@ export function logReports(
   };
 }
 
-function readContext(sources: LogContext, { context }: Frame): LogFields {
+function readContext(
+  sources: readonly [string, LogContext[string]][],
+  { context }: Frame,
+): LogFields {
+  if (sources.length === 0) return NO_FIELDS;
   const values: Record<string, unknown> = {};
-  for (const [name, source] of Object.entries(sources)) {
+  for (const [name, source] of sources) {
     if (!(source instanceof ContextVar)) values[name] = read(source);
     else if (context.has(source)) values[name] = context.get(source);
   }
   return values;
+}
+
+/** All fields; a getter of the caller that throws costs those of the call. */
+function merge(before: LogFields, given: LogFields): LogFields {
+  try {
+    return { ...before, ...given };
+  } catch (error) {
+    return { ...before, unreadable: error };
+  }
 }
 
 /** What a function gives: if it throws, the entry tells that, and is written. */
@@ -395,7 +423,7 @@ function guarded(sink: LogSink, name: string): LogSink {
 }
 
 function checkLevel(level: LogLevel, doing: string): LogLevel {
-  if (LEVELS.includes(level)) return level;
+  if (typeof level === "string" && Object.hasOwn(RANKS, level)) return level;
   throw new TypeError(
     `Cannot ${doing} as "level" must be "debug", "info", "warn" or "error": current value is ${
       show(level)

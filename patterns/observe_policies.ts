@@ -1,5 +1,5 @@
 /**
- * Metrics of OpenTelemetry, read from breakers, limiters, retries and pools when
+ * Metrics of OpenTelemetry, read from breakers, limiters, pools and others when
  * they are collected: nothing is counted twice, and no call gets slower.
  *
  * ```ts ignore
@@ -16,6 +16,7 @@
 import { checkFunction } from "../_internal/check.ts";
 import { bind } from "../primitives/detach.ts";
 import type { OtelAttributes, OtelMeter, OtelObservable } from "./telemetry.ts";
+import type { BulkheadSnapshot } from "./bulkhead.ts";
 import type { CircuitSnapshot } from "./circuit_breaker.ts";
 import type { RateLimiterSnapshot } from "./rate_limiter.ts";
 import type { PoolSnapshot } from "./resource_pool.ts";
@@ -29,6 +30,7 @@ export type {
   OtelObservable,
   OtelResult,
 } from "./telemetry.ts";
+export type { BulkheadSnapshot } from "./bulkhead.ts";
 export type {
   CircuitMode,
   CircuitSnapshot,
@@ -55,6 +57,8 @@ export interface Observed<S> {
 export interface ObservedPolicies {
   /** Each a `CircuitBreaker`. */
   breakers?: Iterable<Observed<CircuitSnapshot>>;
+  /** Each a `Bulkhead`. */
+  bulkheads?: Iterable<Observed<BulkheadSnapshot>>;
   /** Each a `RateLimiter`. */
   limiters?: Iterable<Observed<RateLimiterSnapshot>>;
   /** Each a `ResourcePool` or a `ConnectionPool`. */
@@ -94,6 +98,19 @@ const BREAKER: readonly Metric<CircuitSnapshot>[] = [
   ]),
   counter("breaker.opens", "How often it has opened", (it) => [
     [it.totals.opens],
+  ]),
+];
+
+const BULKHEAD: readonly Metric<BulkheadSnapshot>[] = [
+  gauge("bulkhead.slots", "How many calls may be under way", (it) => [
+    [it.slots],
+  ]),
+  gauge("bulkhead.active", "Slots that are held", (it) => [[it.active]]),
+  gauge("bulkhead.waiting", "Calls that wait", (it) => [[it.waiting]]),
+  counter("bulkhead.calls", "Calls by what became of them", (it) => [
+    [it.begun, { outcome: "begun" }],
+    [it.refused, { outcome: "refused" }],
+    [it.shed, { outcome: "shed" }],
   ]),
 ];
 
@@ -192,6 +209,7 @@ export function observePolicies(
   );
   const stops = [
     observe(meter, BREAKER, observed.breakers),
+    observe(meter, BULKHEAD, observed.bulkheads),
     observe(meter, LIMITER, observed.limiters),
     observe(meter, POOL, observed.pools),
     observe(meter, RETRY, observed.retries),

@@ -51,6 +51,7 @@ const RETRY = "./patterns/retry_bench.ts";
 const BULKHEAD = "./patterns/bulkhead_bench.ts";
 const BREAKER = "./patterns/circuit_breaker_bench.ts";
 const COMPOSE = "./patterns/compose_bench.ts";
+const LOGGER = "./patterns/logger_bench.ts";
 
 const LINES = "./io/lines_bench.ts";
 const EXIT_STACK = "./primitives/exit_stack_bench.ts";
@@ -191,6 +192,20 @@ const ROWS: readonly Row[] = [
     module: COMPOSE,
     question: "withTimeout",
     goals: { limit: 30, peers: { cockatiel: 0.3 } },
+  },
+  {
+    name: "log at a level that is off",
+    unit: "ns",
+    module: LOGGER,
+    question: "off",
+    goals: { limit: 6, peers: { pino: 2.5 } },
+  },
+  {
+    name: "log a line of JSON",
+    unit: "ns",
+    module: LOGGER,
+    question: "line",
+    goals: { limit: 3.5, peers: { pino: 1.5 } },
   },
   {
     name: "10k sleeps, cancel all",

@@ -143,6 +143,22 @@ testClean(
 );
 
 testClean(
+  "Logger writes the entry although a getter of the fields throws",
+  () => {
+    const [entries, sink] = keeping();
+    const error = down();
+
+    new Logger(sink, { fields: { kept: 1 } }).info("written", {
+      get field(): never {
+        throw error;
+      },
+    });
+
+    assertEquals(entries[0]?.fields, { kept: 1, unreadable: error });
+  },
+);
+
+testClean(
   "Logger reports a failing sink once, until it works again",
   async ({ reports }) => {
     let works = false;

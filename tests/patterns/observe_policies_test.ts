@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { Bulkhead } from "@ilmek/async/bulkhead";
 import { CircuitBreaker } from "@ilmek/async/circuit-breaker";
 import { observePolicies, type OtelMeter } from "@ilmek/async/observe-policies";
 import { RateLimiter } from "@ilmek/async/rate-limiter";
@@ -71,6 +72,26 @@ testClean("observePolicies() reads limiters and retries", async () => {
   assertEquals(valuesOf(lines, "retry.attempts"), ["again 4"]);
   assertEquals(valuesOf(lines, "retry.retries"), ["again 2"]);
   assertEquals(valuesOf(lines, "retry.waiting"), ["again 0"]);
+});
+
+testClean("observePolicies() reads bulkheads", async () => {
+  const { meter, collect } = fakeOtel();
+  const bulkhead = new Bulkhead({ name: "api", slots: 1, maxQueue: 0 });
+  using _observed = observePolicies(meter, { bulkheads: [bulkhead] });
+
+  await bulkhead.run(async () => {
+    assertEquals(valuesOf(collect(), "bulkhead.active"), ["api 1"]);
+    await assertRejects(() => bulkhead.run(() => 1));
+  });
+
+  const lines = collect();
+  assertEquals(valuesOf(lines, "bulkhead.slots"), ["api 1"]);
+  assertEquals(valuesOf(lines, "bulkhead.waiting"), ["api 0"]);
+  assertEquals(valuesOf(lines, "bulkhead.calls"), [
+    "api begun 1",
+    "api refused 1",
+    "api shed 0",
+  ]);
 });
 
 testClean("observePolicies() reads pools", async () => {
