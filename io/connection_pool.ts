@@ -136,9 +136,10 @@ export class ConnectionPool<C extends Database = Database>
    * @throws What `acquire` of a `ResourcePool` throws.
    */
   async acquire(options: PoolAcquireOptions = {}): Promise<PoolLease<C>> {
-    for (;;) {
+    for (let left = this.max;; left--) {
       const lease = await this.#pool.acquire(options);
-      if (!lease.resource.broken) return lease;
+      // Of one that is new and broken its user learns by the first statement.
+      if (!lease.resource.broken || left === 0) return lease;
       // It was lost while it was idle: nothing was sent, so the next may do.
       lease.release();
     }

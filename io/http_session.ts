@@ -156,7 +156,7 @@ export interface HttpRequestOptions {
 /** Options of {@linkcode HttpSession.request}. */
 export interface HttpSessionRequestOptions extends HttpRequestOptions {
   /**
-   * The method.
+   * The method, in letters of any case.
    *
    * @default {"GET"}
    */
@@ -465,7 +465,8 @@ export class HttpSession implements AsyncDisposable {
     options: HttpSessionRequestOptions,
   ): { url: URL; init: HttpInit } {
     const { idempotencyKey } = options;
-    const { method = "GET", query = {}, headers, body, json } = options;
+    const { query = {}, headers, body, json } = options;
+    const method = (options.method ?? "GET").toUpperCase();
     if (body !== undefined && json !== undefined) {
       throw new TypeError(
         'Cannot send a request as there must be one of "body" and "json": both are there',

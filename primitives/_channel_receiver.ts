@@ -3,6 +3,7 @@ import { currentFrame } from "../_internal/frame.ts";
 import { Operation } from "../_internal/operation.ts";
 import { refusal } from "../_internal/refuse.ts";
 import { linkSignal } from "../_internal/signal.ts";
+import { itemsUntil } from "../_internal/items_until.ts";
 import type { ChannelCore } from "./_channel_core.ts";
 import { ChannelClosedError } from "./_channel_errors.ts";
 import type { ChannelWaitOptions } from "./_channel_sender.ts";
@@ -144,17 +145,11 @@ export class ChannelReceiver<T> implements AsyncIterable<T>, Disposable {
   }
 
   /** Gives the items, until all senders are closed and nothing is left. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
-    for (;;) {
-      let item: T;
-      try {
-        item = await this.receive();
-      } catch (error) {
-        if (error instanceof ChannelClosedError) return;
-        throw error;
-      }
-      yield item;
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+    return itemsUntil(
+      () => this.receive(),
+      (error) => error instanceof ChannelClosedError,
+    );
   }
 
   #checkOpen(doing: string): void {

@@ -5,6 +5,7 @@ import { type Attempt, Operation } from "../_internal/operation.ts";
 import { refusal } from "../_internal/refuse.ts";
 import { Ring } from "../_internal/ring.ts";
 import { linkSignal } from "../_internal/signal.ts";
+import { itemsUntil } from "../_internal/items_until.ts";
 
 /** Thrown where a broadcast or a subscription was closed, and nothing is left. */
 export class BroadcastClosedError extends InvalidStateError {
@@ -175,17 +176,11 @@ export class Subscription<T> implements AsyncIterable<T>, Disposable {
   }
 
   /** Gives the items, until the broadcast or the subscription is closed. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
-    for (;;) {
-      let item: T;
-      try {
-        item = await this.receive();
-      } catch (error) {
-        if (error instanceof BroadcastClosedError) return;
-        throw error;
-      }
-      yield item;
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+    return itemsUntil(
+      () => this.receive(),
+      (error) => error instanceof BroadcastClosedError,
+    );
   }
 
   /**

@@ -19,6 +19,7 @@ import { faultOf } from "../_internal/item.ts";
 import { Operation } from "../_internal/operation.ts";
 import { refusal } from "../_internal/refuse.ts";
 import { linkSignal } from "../_internal/signal.ts";
+import { itemsUntil } from "../_internal/items_until.ts";
 import {
   QueueEmptyError,
   QueueFullError,
@@ -427,17 +428,11 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   /** Gives the items, until the queue is shut down and empty. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
-    for (;;) {
-      let item: T;
-      try {
-        item = await this.get();
-      } catch (error) {
-        if (error instanceof QueueShutDownError && this.#closed) return;
-        throw error;
-      }
-      yield item;
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+    return itemsUntil(
+      () => this.get(),
+      (error) => error instanceof QueueShutDownError && this.#closed,
+    );
   }
 
   /** Whether a newcomer may take an item: nobody waits for more. */

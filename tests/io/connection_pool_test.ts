@@ -149,6 +149,19 @@ Deno.test("a connection that was lost while idle is replaced unseen", async () =
   assertEquals(server.opened, 4);
 });
 
+Deno.test("a server that drops every connection is not asked for ever", async () => {
+  const server = new FakeServer();
+  const open = async () => {
+    const connection = await server.open();
+    server.clients.at(-1)?.onError();
+    return connection;
+  };
+  await using pool = new ConnectionPool(open, { max: 3 });
+
+  await assertRejects(() => pool.query(sql`select 1`), DatabaseConnectionError);
+  assertEquals(server.opened, 4);
+});
+
 Deno.test("a statement on a connection that is lost fails, the next does not", async () => {
   const server = new FakeServer();
   await using pool = new ConnectionPool(server.open, { max: 1 });

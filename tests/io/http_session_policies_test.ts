@@ -215,6 +215,19 @@ Deno.test("POST without a key is sent again only if nothing was sent", () =>
     assertEquals(second.requests.length, 1);
   }));
 
+Deno.test("a method may be written in small letters", () =>
+  runVirtual(async () => {
+    const server = new Server(bad, good);
+    await using session = sessionWith(server, { policy: thrice() });
+    await (await session.request("/users", { method: "get" })).text();
+    await (await session.request("/pay", { method: "patch" })).text();
+
+    const sent = server.requests.map((
+      { method, key },
+    ) => [method, key === null]);
+    assertEquals(sent, [["GET", true], ["GET", true], ["PATCH", false]]);
+  }));
+
 Deno.test("a body that is a stream is sent once", () =>
   runVirtual(async () => {
     const server = new Server(bad, good);
