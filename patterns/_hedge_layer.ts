@@ -1,5 +1,5 @@
 import { checkCount, checkFunction, show, toMs } from "../_internal/check.ts";
-import { callHook, type PolicyCall } from "./_call.ts";
+import { callHook, isRefusal, type PolicyCall } from "./_call.ts";
 import { type Contender, HedgeRace } from "./_hedge_race.ts";
 import { LatencyWindow } from "./_latency.ts";
 import type { LayerFacts, Step, Work, WrapLayer } from "./_layers.ts";
@@ -17,6 +17,8 @@ export class HedgeError extends AggregateError {
   }
   /** The name of the policy. */
   readonly policy: string;
+  /** Whether the work was never begun: all of it was refused. */
+  readonly rejected: boolean;
 
   /** Creates the error of a call of which all parts have failed. */
   constructor(policy: string, errors: readonly unknown[]) {
@@ -26,6 +28,7 @@ export class HedgeError extends AggregateError {
       { cause: errors[0] },
     );
     this.policy = policy;
+    this.rejected = errors.every(isRefusal);
   }
 }
 

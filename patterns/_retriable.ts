@@ -22,6 +22,12 @@ export function isRetriableByDefault(error: unknown): boolean {
     error instanceof InvalidStateError);
 }
 
+/** The response that an error brings with it. */
+export function responseOf(error: unknown): Response | undefined {
+  if (!(error instanceof Error) || !("response" in error)) return undefined;
+  return error.response instanceof Response ? error.response : undefined;
+}
+
 /** What can carry a hint: a response. */
 interface WithHeaders {
   readonly headers: HeaderSource;

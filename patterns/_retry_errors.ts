@@ -1,3 +1,4 @@
+import { isRefusal } from "./_call.ts";
 import type { RetryAttempt, RetryReason } from "./retry.ts";
 
 const WHY: Record<RetryReason, string> = {
@@ -33,6 +34,8 @@ export class RetryExhaustedError extends AggregateError {
   readonly reason: RetryReason;
   /** All attempts, in order. */
   readonly attempts: readonly RetryAttempt[];
+  /** Whether the work was never begun: each attempt was refused. */
+  readonly rejected: boolean;
 
   /** Creates the error of a retry that has made `options.attempts`. */
   constructor(options: RetryExhaustedErrorOptions) {
@@ -49,5 +52,6 @@ export class RetryExhaustedError extends AggregateError {
     this.policy = policy;
     this.reason = reason;
     this.attempts = attempts;
+    this.rejected = attempts.every(({ error }) => isRefusal(error));
   }
 }

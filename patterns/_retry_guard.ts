@@ -2,7 +2,11 @@ import { sleep } from "../primitives/sleep.ts";
 import { callHook, isRefusal, type PolicyCall } from "./_call.ts";
 import { discard } from "./_discard.ts";
 import type { GuardLayer, LayerFacts, Verdict, WorstCase } from "./_layers.ts";
-import { isRetriableByDefault, retryAfterOf } from "./_retriable.ts";
+import {
+  isRetriableByDefault,
+  responseOf,
+  retryAfterOf,
+} from "./_retriable.ts";
 import { RetryExhaustedError } from "./_retry_errors.ts";
 import type { PolicyOutcome } from "./policy.ts";
 import type {
@@ -28,6 +32,9 @@ export interface RetrySettings extends RetryOptions {
 
 /** By how much a hint of the server is exceeded at most, to spread callers. */
 const HINT_SPREAD = 0.1;
+
+/** How many delays are looked at to tell the worst case. */
+const MOST_DELAYS = 1000;
 
 const NONE: RetryAttempt[] = [];
 
@@ -73,23 +80,35 @@ export class RetryGuard implements GuardLayer<RetryRun> {
   }
 
   facts(): LayerFacts {
-    const { name, attempts, schedule, budget } = this.settings;
-    const backoff = schedule.delays(Math.min(attempts - 1, 1000), {
-      random: () => 1,
-    });
-    const most = Math.min(attempts, backoff.length + 1);
+    const { name, budget } = this.settings;
+    const { attempts, waitMs } = this.#worst();
+    const most = attempts === Infinity
+      ? "endless attempts"
+      : `at most ${attempts} attempts, ${Math.round(waitMs)} ms of waiting`;
     const shared = budget === undefined ? "" : ", within a budget";
     return {
       policy: "retry",
       name,
-      text: `at most ${most} attempts, ${
-        Math.round(backoff.reduce((sum, ms) => sum + ms, 0))
-      } ms of waiting${shared}`,
+      text: `${most}${shared}`,
       worst: (inner): WorstCase => ({
-        ms: inner.ms * most + backoff.reduce((sum, ms) => sum + ms, 0),
-        attempts: inner.attempts * most,
+        ms: inner.ms * attempts + waitMs,
+        attempts: inner.attempts * attempts,
       }),
     };
+  }
+
+  /** How many attempts there may be, and how long the waits between them are. */
+  #worst(): { attempts: number; waitMs: number } {
+    const { attempts, schedule } = this.settings;
+    const asked = Math.min(attempts - 1, MOST_DELAYS);
+    const delays = schedule.delays(asked, { random: () => 1 });
+    const waitMs = delays.reduce((sum, ms) => sum + ms, 0);
+    if (delays.length < asked) return { attempts: delays.length + 1, waitMs };
+    if (attempts - 1 === asked) return { attempts, waitMs };
+    if (attempts === Infinity) return { attempts, waitMs: Infinity };
+    // By then a schedule does not change any more.
+    const others = (attempts - 1 - asked) * (delays.at(-1) ?? 0);
+    return { attempts, waitMs: waitMs + others };
   }
 
   enter(call: PolicyCall): RetryRun {
@@ -222,7 +241,10 @@ export class RetryGuard implements GuardLayer<RetryRun> {
   ): Promise<Verdict> {
     const { budget, onAttempt, onRetry } = this.settings;
     call.end(false);
-    if (outcome.ok) discard(outcome.value, call.frame.loop);
+    discard(
+      outcome.ok ? outcome.value : responseOf(outcome.error),
+      call.frame.loop,
+    );
     this.#waiting++;
     if (onRetry !== undefined) this.#tell(onRetry, call, run, { delayMs });
     try {

@@ -197,6 +197,8 @@ export interface RetryRunOptions extends RetryOptions, PolicyRunOptions {}
  * at once.
  *
  * Each attempt has a signal of its own, which fires when the attempt has failed.
+ * The body of a response that failed, or that an error brings as its `response`, is
+ * dropped before the wait.
  *
  * @example Try again, and look at what has failed
  * ```ts

@@ -50,6 +50,21 @@ Deno.test("explain() adds up waits and attempts", () => {
   assertEquals([worstCaseAttempts, worstCaseMs], [9, 3 * 450 + 20]);
 });
 
+Deno.test("explain() tells of attempts without end, and of very many", () => {
+  const attempt = new Timeout(100, { graceMs: 0 });
+  const endless = explain(
+    compose(new Retry({ attempts: Infinity, schedule: spaced(10) }), attempt),
+  );
+  const many = explain(
+    compose(new Retry({ attempts: 5001, schedule: spaced(10) }), attempt),
+  );
+
+  assertEquals(endless.worstCaseAttempts, Infinity);
+  assertEquals(endless.policies[0]?.text, "endless attempts");
+  assertEquals(many.worstCaseAttempts, 5001);
+  assertEquals(many.worstCaseMs, 5001 * 100 + 5000 * 10);
+});
+
 Deno.test("explain() says when nothing limits the time", () => {
   const text = `${explain(new Retry({ attempts: 1 }))}`;
 

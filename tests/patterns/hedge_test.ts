@@ -120,6 +120,25 @@ testClean("Hedge waits for others when one fails", async () => {
   assertEquals([value, now()], [0, 100]);
 });
 
+testClean("HedgeError says whether anything was begun", async () => {
+  const refused = () => new PolicyError("Cannot run", { policy: "full" });
+  const errorOf = async (errors: Error[]) => {
+    const hedge = new Hedge({ idempotent: true, delayMs: 1 });
+    const error = await assertRejects(
+      () =>
+        hedge.run(async () => {
+          await sleep(5);
+          throw errors.shift();
+        }),
+      HedgeError,
+    );
+    return error.rejected;
+  };
+
+  assertEquals(await errorOf([refused(), refused()]), true);
+  assertEquals(await errorOf([refused(), new RangeError("down")]), false);
+});
+
 testClean(
   "Hedge tells all errors if all have failed, the first one in front",
   async () => {

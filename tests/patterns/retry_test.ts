@@ -7,6 +7,8 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import { CircuitBreaker } from "@ilmek/async/circuit-breaker";
+import { compose } from "@ilmek/async/compose";
 import { CancelledError, TimeoutError } from "@ilmek/async/errors";
 import { getRunningLoop } from "@ilmek/async/loop";
 import { type PolicyContext, PolicyError } from "@ilmek/async/policy";
@@ -420,6 +422,42 @@ testClean(
     await response.body?.cancel();
   },
 );
+
+testClean(
+  "Retry cancels the body of a response that an error brings",
+  async () => {
+    const cancelled: number[] = [];
+    const policy = new Retry({
+      attempts: 2,
+      schedule: spaced(50),
+      throwLast: true,
+    });
+    const error = await caught(policy.run(() => {
+      const cancel = () => void cancelled.push(now());
+      const response = new Response(new ReadableStream({ cancel }));
+      throw Object.assign(new RangeError("bad status"), { response });
+    }));
+
+    assertEquals(cancelled, [0]);
+    assert(error.response.body !== null);
+    await error.response.body.cancel();
+  },
+);
+
+testClean("RetryExhaustedError says whether anything was begun", async () => {
+  const refusal = () => new PolicyError("Cannot run", { policy: "full" });
+  const breaker = new CircuitBreaker({ consecutiveFailures: 1 });
+  const outside = compose(breaker, new Retry({ schedule: spaced(1) }));
+  const refused = await caught(outside.run(() => Promise.reject(refusal())));
+  const states = [breaker.state];
+  const begun = await caught(outside.run(failing([refusal(), down(), down()])));
+  states.push(breaker.state);
+
+  assertInstanceOf(refused, RetryExhaustedError);
+  assertInstanceOf(begun, RetryExhaustedError);
+  assertEquals([refused.rejected, begun.rejected], [true, false]);
+  assertEquals(states, ["closed", "open"]);
+});
 
 testClean("Retry gives back a value that stays a failure", async () => {
   const value = await retry(() => 503, {
