@@ -14,32 +14,6 @@ import {
   traceOf,
 } from "./harness.ts";
 
-/** The categories of which every scenario must have a port. */
-const WANTED_CATEGORIES = [
-  "as_completed",
-  "asyncgen",
-  "barrier",
-  "condition",
-  "context",
-  "contextvars",
-  "event",
-  "future",
-  "gather",
-  "lock",
-  "loop",
-  "queue",
-  "semaphore",
-  "shield",
-  "task",
-  "taskgroup",
-  "timeout",
-  "wait",
-  "wait_for",
-];
-
-/** The guide's examples of which every scenario must have a port. */
-const WANTED_SEED_REGEXP = /^seed\.ex(0[1-9]|1[245])_/;
-
 /** What came of a scenario on one order. */
 export interface Verdict {
   readonly id: string;
@@ -99,13 +73,10 @@ export function describe(verdict: Verdict): string {
   return [head, ...rows].join("\n");
 }
 
-/** The wanted scenarios that have no port. */
+/** The scenarios that have no port. */
 export function missingPorts(): string[] {
   const ported = new Set(allScenarios().map(({ id }) => id));
   return allReferences()
-    .filter(({ id, category }) =>
-      WANTED_CATEGORIES.includes(category) || WANTED_SEED_REGEXP.test(id)
-    )
     .map(({ id }) => id)
     .filter((id) => !ported.has(id));
 }
