@@ -64,6 +64,17 @@ export function checkFunction(fn: unknown, doing: string, name = "fn"): void {
   );
 }
 
+/** Like {@linkcode checkFunction}, for those of some options that are given. */
+export function checkFunctions<K extends string>(
+  options: { readonly [N in K]?: unknown },
+  doing: string,
+  names: readonly K[],
+): void {
+  for (const name of names) {
+    if (options[name] !== undefined) checkFunction(options[name], doing, name);
+  }
+}
+
 /** Whether `await value` would wait for something else. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (typeof value === "object" || typeof value === "function") &&

@@ -1,6 +1,6 @@
 import {
   checkCount,
-  checkFunction,
+  checkFunctions,
   type Duration,
   show,
   toMs,
@@ -169,11 +169,12 @@ export function planOf(options: CircuitBreakerOptions): BreakerPlan {
   const { probes = 5, probeConcurrency = probes } = options;
   const { probeTimeoutMs = 30_000, waitMs = 0, rampMs = 1000 } = options;
   const { random = defaultRandom, classify, onStateChange, onReject } = options;
-  for (
-    const hook of ["classify", "random", "onStateChange", "onReject"] as const
-  ) {
-    if (options[hook] !== undefined) checkFunction(options[hook], DOING, hook);
-  }
+  checkFunctions(options, DOING, [
+    "classify",
+    "random",
+    "onStateChange",
+    "onReject",
+  ]);
   const windowPlan = planOfWindow(window);
   checkCount(minimumCalls, DOING, "minimumCalls");
   if (window.kind === "count" && minimumCalls > window.size) {

@@ -1,10 +1,11 @@
-import { checkCount, checkFunction, show, toMs } from "../_internal/check.ts";
+import { checkCount, checkFunctions, show, toMs } from "../_internal/check.ts";
 import { callHook, isRefusal, type PolicyCall } from "./_call.ts";
 import { type Contender, HedgeRace } from "./_hedge_race.ts";
 import { LatencyWindow } from "./_latency.ts";
 import type { LayerFacts, Step, Work, WrapLayer } from "./_layers.ts";
 import { isRetriableByDefault } from "./_retriable.ts";
 import type { HedgeOptions, HedgeSnapshot } from "./hedge.ts";
+import { checkBudget } from "./_budget.ts";
 import { RetryBudget } from "./retry_budget.ts";
 
 /**
@@ -66,11 +67,8 @@ export class HedgeLayer implements WrapLayer {
         }`,
       );
     }
-    for (const name of ["classify", "eligible"] as const) {
-      if (options[name] !== undefined) {
-        checkFunction(options[name], doing, name);
-      }
-    }
+    checkFunctions(options, doing, ["classify", "eligible", "onHedge"]);
+    checkBudget(options.budget, doing);
     this.name = name;
     this.#options = options;
     this.#delayMs = options.delayMs === undefined

@@ -1,4 +1,10 @@
-import { checkCount, checkFunction, show, toMs } from "../_internal/check.ts";
+import {
+  checkCount,
+  checkFunction,
+  checkFunctions,
+  show,
+  toMs,
+} from "../_internal/check.ts";
 import { refusal } from "../_internal/refuse.ts";
 import type { GuardLayer } from "./_layers.ts";
 import type { GateOptions, RateGate } from "./_rate_gate.ts";
@@ -52,6 +58,12 @@ export function lineOf(options: RateLimiterLineOptions): GateOptions {
       }: current value is ${show(overflow)}`,
     );
   }
+  checkFunctions(options, CREATING, [
+    "onTake",
+    "onReject",
+    "onWait",
+    "onFreeze",
+  ]);
   return {
     name,
     overflow,

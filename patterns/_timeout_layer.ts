@@ -1,4 +1,9 @@
-import { type Duration, show, toMs } from "../_internal/check.ts";
+import {
+  checkFunctions,
+  type Duration,
+  show,
+  toMs,
+} from "../_internal/check.ts";
 import { TimeoutError } from "../_internal/errors.ts";
 import { callJoined } from "../_internal/open_scope.ts";
 import { ScopeNode } from "../_internal/scope_node.ts";
@@ -67,6 +72,7 @@ export class TimeoutLayer implements WrapLayer {
     const grace = toMs(graceMs, doing, "graceMs");
     this.graceMs = mode === "detach" ? 0 : grace;
     this.#needsMs = toMs(options.needsMs ?? 0, doing, "needsMs");
+    checkFunctions(options, doing, ["onTimeout", "onLate"]);
     this.#options = options;
   }
 

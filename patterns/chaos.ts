@@ -12,7 +12,7 @@
  * @module
  */
 import {
-  checkFunction,
+  checkFunctions,
   type Duration,
   show,
   toMs,
@@ -208,11 +208,13 @@ class ChaosGuard implements GuardLayer<boolean> {
         }`,
       );
     }
-    for (const name of ["enabled", "fault", "outcome"] as const) {
-      if (options[name] !== undefined) {
-        checkFunction(options[name], doing, name);
-      }
-    }
+    checkFunctions(options, doing, [
+      "enabled",
+      "fault",
+      "outcome",
+      "random",
+      "onStrike",
+    ]);
     this.name = options.name ?? "chaos";
     this.#options = options;
     this.#rate = rate;

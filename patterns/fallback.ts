@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { checkFunction, show } from "../_internal/check.ts";
+import { checkFunction, checkFunctions, show } from "../_internal/check.ts";
 import { callHook, type PolicyCall } from "./_call.ts";
 import {
   compile,
@@ -253,9 +253,7 @@ class FallbackGuard<V> implements GuardLayer<undefined> {
   #failed = 0;
 
   constructor(steps: readonly FallbackStep<V>[], options: FallbackOptions) {
-    if (options.classify !== undefined) {
-      checkFunction(options.classify, "create a fallback", "classify");
-    }
+    checkFunctions(options, "create a fallback", ["classify", "onFallback"]);
     this.name = options.name ?? "fallback";
     this.#steps = steps;
     this.#options = options;

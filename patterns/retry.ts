@@ -12,12 +12,13 @@
  */
 import {
   checkCount,
-  checkFunction,
+  checkFunctions,
   type Duration,
   show,
   toMs,
 } from "../_internal/check.ts";
 import { defaultRandom } from "../_internal/random.ts";
+import { checkBudget } from "./_budget.ts";
 import { compile, defineLayers, runStep, type Step } from "./_layers.ts";
 import { RetryGuard, type RetrySettings } from "./_retry_guard.ts";
 import type {
@@ -316,6 +317,16 @@ function byDefault(): Step {
   return defaultStep ??= compile([new RetryGuard(settingsOf({}))]);
 }
 
+const FUNCTIONS = [
+  "random",
+  "isRetriable",
+  "classify",
+  "onAttempt",
+  "onRetry",
+  "onGiveUp",
+  "onBudgetExhausted",
+] as const;
+
 let defaultSchedule: Schedule | undefined;
 
 function settingsOf(options: RetryOptions): RetrySettings {
@@ -328,8 +339,6 @@ function settingsOf(options: RetryOptions): RetrySettings {
     throwLast = false,
     nested = "once",
     random = defaultRandom,
-    isRetriable,
-    classify,
   } = options;
   checkCount(attempts, doing, "attempts");
   if (!(schedule instanceof Schedule)) {
@@ -346,11 +355,8 @@ function settingsOf(options: RetryOptions): RetrySettings {
       }`,
     );
   }
-  checkFunction(random, doing, "random");
-  if (isRetriable !== undefined) {
-    checkFunction(isRetriable, doing, "isRetriable");
-  }
-  if (classify !== undefined) checkFunction(classify, doing, "classify");
+  checkFunctions(options, doing, FUNCTIONS);
+  checkBudget(options.budget, doing);
   const maxDelayMs = options.maxDelayMs === undefined
     ? 10_000
     : toMs(options.maxDelayMs, doing, "maxDelayMs");

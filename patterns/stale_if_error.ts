@@ -13,7 +13,7 @@
  */
 import {
   checkCount,
-  checkFunction,
+  checkFunctions,
   type Duration,
   toMs,
 } from "../_internal/check.ts";
@@ -139,9 +139,7 @@ export class StaleIfError<V> {
     this.name = name;
     this.#maxAgeMs = toMs(maxAgeMs, doing, "maxAgeMs");
     this.#max = checkCount(max, doing, "max");
-    if (options.classify !== undefined) {
-      checkFunction(options.classify, doing, "classify");
-    }
+    checkFunctions(options, doing, ["classify", "onStale"]);
     this.#options = options;
     this.#step = defineLayers(this, [this.#layerOf(undefined)]);
   }
