@@ -12,12 +12,29 @@
  *
  * @module
  */
-import type { Actor } from "../_internal/actor.ts";
-import { checkFunction, isThenable, show } from "../_internal/check.ts";
-import { currentFrame, type Frame } from "../_internal/frame.ts";
+import { checkFunction, show } from "../_internal/check.ts";
+import { currentFrame } from "../_internal/frame.ts";
 import { wallClock } from "../_internal/wall_clock.ts";
 import { ContextVar } from "../primitives/context_var.ts";
 import type { ExceptionContext } from "../primitives/loop.ts";
+import {
+  guardSink,
+  type LogSource,
+  mergeFields,
+  NO_FIELDS,
+  readContext,
+  readSource,
+  taskOf,
+} from "./_log_entry.ts";
+import type {
+  LogContext,
+  LogEntry,
+  LogFields,
+  LoggerChildOptions,
+  LoggerOptions,
+  LogLevel,
+  LogSink,
+} from "./_log_types.ts";
 
 export {
   ContextVar,
@@ -25,103 +42,24 @@ export {
   Token,
 } from "../primitives/context_var.ts";
 export type { ExceptionContext } from "../primitives/loop.ts";
+export type {
+  LogContext,
+  LogEntry,
+  LogFields,
+  LoggerChildOptions,
+  LoggerOptions,
+  LogLevel,
+  LogSink,
+  LogTask,
+} from "./_log_types.ts";
 
-/** How much an entry matters, least first. */
-export type LogLevel = "debug" | "info" | "warn" | "error";
-
+/** What matters more has a higher one. */
 const RANKS: Readonly<Record<LogLevel, number>> = {
   debug: 0,
   info: 1,
   warn: 2,
   error: 3,
 };
-
-const NO_FIELDS: LogFields = {};
-
-/** What an entry carries besides its message: any values, errors included. */
-export interface LogFields {
-  /** A value. */
-  readonly [name: string]: unknown;
-}
-
-/** A task, as an entry tells of it. */
-export interface LogTask {
-  /** The number of the task. */
-  readonly id: number;
-  /** Its name. */
-  readonly name: string;
-  /** The task whose group it belongs to, if there is one. */
-  readonly parent?: Omit<LogTask, "parent">;
-}
-
-/** What a sink receives. */
-export interface LogEntry {
-  /** When it was written, in milliseconds since 1970. */
-  readonly time: number;
-  /** How much it matters. */
-  readonly level: LogLevel;
-  /** The name of the logger. */
-  readonly logger: string;
-  /** What has happened. */
-  readonly message: string;
-  /** The task that wrote it, if it was one. */
-  readonly task?: LogTask;
-  /** The values of {@linkcode LoggerOptions.context} where it was written. */
-  readonly context: LogFields;
-  /** The fields of the logger, and those of the call. */
-  readonly fields: LogFields;
-}
-
-/** Where entries go. What it throws, or rejects with, breaks nothing. */
-export type LogSink = (entry: LogEntry) => unknown;
-
-/** What all entries tell: context variables, or functions that find it out. */
-export interface LogContext {
-  /** Where the value comes from. */
-  readonly [name: string]:
-    | ContextVar<never>
-    | ContextVar<unknown>
-    | (() => unknown);
-}
-
-/** Options of {@linkcode Logger}. */
-export interface LoggerOptions {
-  /**
-   * How entries call the logger.
-   *
-   * @default {"app"}
-   */
-  name?: string;
-  /**
-   * What matters less than this is not written.
-   *
-   * @default {"info"}
-   */
-  level?: LogLevel;
-  /** Fields of all entries. */
-  fields?: LogFields;
-  /**
-   * What all entries tell of where they were written: the value of a context
-   * variable if it was set, or what a function gives.
-   */
-  context?: LogContext;
-  /**
-   * Where the time comes from, in milliseconds since 1970.
-   *
-   * @default {Date.now}
-   */
-  now?: () => number;
-}
-
-/** Options of {@linkcode Logger.child}. */
-export interface LoggerChildOptions {
-  /** What is added to the name, after a dot. */
-  name?: string;
-  /** The least level; that of the parent, as it changes, if it is not given. */
-  level?: LogLevel;
-  /** Fields of all entries, besides those of the parent. */
-  fields?: LogFields;
-}
 
 /**
  * Writes entries to a sink.
@@ -158,7 +96,7 @@ export class Logger {
   readonly #fields: LogFields;
   readonly #context: LogContext;
   /** The entries of the context. */
-  readonly #sources: readonly [string, LogContext[string]][];
+  readonly #sources: readonly LogSource[];
   readonly #now: () => number;
   #parent: Logger | undefined = undefined;
   /** Invariant: it is given, or there is a parent. */
@@ -187,7 +125,7 @@ export class Logger {
     this.#context = context;
     this.#sources = sources;
     this.#now = now;
-    this.#sink = guarded(sink, name);
+    this.#sink = guardSink(sink, name);
   }
 
   /**
@@ -306,12 +244,12 @@ export class Logger {
     const frame = currentFrame();
     const { actor } = frame;
     const entry = {
-      time: Number(read(this.#now)),
+      time: Number(readSource(this.#now)),
       level,
       logger: this.name,
       message,
       context: readContext(this.#sources, frame),
-      fields: merge(this.#fields, fields),
+      fields: mergeFields(this.#fields, fields),
     };
     this.#sink(actor === undefined ? entry : { ...entry, task: taskOf(actor) });
   }
@@ -354,71 +292,6 @@ export function logReports(
       ...(task === undefined ? {} : { of: String(task) }),
       ...(createdAt === undefined ? {} : { createdAt }),
     });
-  };
-}
-
-function readContext(
-  sources: readonly [string, LogContext[string]][],
-  { context }: Frame,
-): LogFields {
-  if (sources.length === 0) return NO_FIELDS;
-  const values: Record<string, unknown> = {};
-  for (const [name, source] of sources) {
-    if (!(source instanceof ContextVar)) values[name] = read(source);
-    else if (context.has(source)) values[name] = context.get(source);
-  }
-  return values;
-}
-
-/** All fields; a getter of the caller that throws costs those of the call. */
-function merge(before: LogFields, given: LogFields): LogFields {
-  try {
-    return { ...before, ...given };
-  } catch (error) {
-    return { ...before, unreadable: error };
-  }
-}
-
-/** What a function gives: if it throws, the entry tells that, and is written. */
-function read(source: () => unknown): unknown {
-  try {
-    return source();
-  } catch (error) {
-    return error;
-  }
-}
-
-function taskOf(actor: Actor): LogTask {
-  const { id, name } = actor;
-  let { parent: scope } = actor.scope;
-  while (scope !== undefined && scope.owner === undefined) scope = scope.parent;
-  const owner = scope?.owner;
-  if (owner === undefined) return { id, name };
-  return { id, name, parent: { id: owner.id, name: owner.name } };
-}
-
-/** A sink that never throws, and whose failure is reported once in a row. */
-function guarded(sink: LogSink, name: string): LogSink {
-  let failing = false;
-  const worked = (): void => {
-    failing = false;
-  };
-  const failed = (exception: unknown): void => {
-    // The report may itself be logged, and fail again.
-    if (failing) return;
-    failing = true;
-    const message =
-      `Cannot write a log entry of "${name}": the sink has failed`;
-    currentFrame().loop.report({ message, exception });
-  };
-  return (entry) => {
-    try {
-      const written = sink(entry);
-      if (isThenable(written)) written.then(worked, failed);
-      else worked();
-    } catch (error) {
-      failed(error);
-    }
   };
 }
 

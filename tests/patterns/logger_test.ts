@@ -206,12 +206,15 @@ testClean("logReports() writes reports of the loop as errors", () => {
 
   handler({ message: "A callback has thrown", exception });
   handler({ message: "Something is odd" });
+  const task = { toString: () => '<Task "t">' };
+  handler({ message: "A task has failed", task, createdAt: "at x" });
 
   assertEquals(
     entries.map(({ level, message, fields }) => [level, message, fields]),
     [
       ["error", "A callback has thrown", { error: exception }],
       ["error", "Something is odd", {}],
+      ["error", "A task has failed", { of: '<Task "t">', createdAt: "at x" }],
     ],
   );
 });
