@@ -230,13 +230,16 @@ class NativeWatch implements FileWatch {
   ): Promise<Step | undefined> {
     // A future does not hold the loop: time goes on while nothing happens.
     const seen = getRunningLoop().createFuture<Step>();
-    coming.then(
-      (step) => seen.done || seen.setResult(step),
-      (error) => seen.done || seen.setException(error),
-    );
-    const result = await moveOnAfter(ms, () => seen);
-    signal?.throwIfAborted();
-    return result.value;
+    const fail = (error: unknown) => seen.done || seen.setException(error);
+    coming.then((step) => seen.done || seen.setResult(step), fail);
+    const unlisten = signal && listen(signal, fail);
+    try {
+      return (await moveOnAfter(ms, () => seen)).value;
+    } finally {
+      unlisten?.();
+      // What comes later is for the next call.
+      seen.cancel();
+    }
   }
 
   async #note(kind: string, path: string): Promise<void> {

@@ -125,6 +125,22 @@ test("watchFiles() ends with its signal, or when the loop is left", async (folde
   for await (const _changes of left) break;
 });
 
+test("the signal of watchFiles() ends the wait for a rest, too", async (folder) => {
+  const controller = new AbortController();
+  const watch = watchFiles(folder, {
+    debounceMs: 60_000,
+    maxDelayMs: 60_000,
+    signal: controller.signal,
+  });
+  const waiting = watch.next();
+  await Deno.writeTextFile(`${folder}/a`, "1");
+  await sleep(20);
+
+  controller.abort(new RangeError("enough"));
+
+  await assertRejects(() => waiting, RangeError, "enough");
+});
+
 test("return() ends a next() that waits", async (folder) => {
   const watch = watchFiles(folder);
   const waiting = watch.next();
