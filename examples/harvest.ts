@@ -123,15 +123,18 @@ async function harvest(
   console.log(greeting(options, { missing: missing.length, baseUrl }));
 
   const progress = new Progress(console.progress, { record, client, stop });
+  let hasGivenUp: boolean;
   try {
     await using _ = createTask(() => progress.run(), { name: "progress" });
     const { concurrency } = options;
-    await collect(missing, { client, store, record, concurrency, stop });
+    const tools = { client, store, record, concurrency, stop };
+    hasGivenUp = await collect(missing, tools);
   } finally {
     record.end();
     progress.clear();
   }
-  await report(record, { options, baseUrl, client, stop, console });
+  const facts = { options, baseUrl, client, stop, console, hasGivenUp };
+  await report(record, facts);
   if (record.complete === record.wanted) return 0;
   return stop.exitCode === 0 ? 1 : stop.exitCode;
 }
@@ -143,16 +146,18 @@ interface Facts {
   readonly client: DocumentClient;
   readonly stop: Stop;
   readonly console: Console;
+  readonly hasGivenUp: boolean;
 }
 
 /** Draws how it went, and tells it. */
 async function report(record: RunRecord, facts: Facts): Promise<void> {
-  const { options, client: { retries }, stop, console } = facts;
+  const { options, client: { retries }, stop, console, hasGivenUp } = facts;
   const lines = reportLines(record, {
     db: options.db,
     picture: await draw(record, facts),
     retries,
     isStopped: stop.exitCode !== 0,
+    hasGivenUp,
     command: isLocal(options)
       ? "deno task demo --resume"
       : "the same command with --resume",

@@ -25,6 +25,12 @@ export interface DocumentClientOptions {
   readonly baseUrl: string | undefined;
   readonly rate: number;
   readonly timeoutMs: number;
+  /**
+   * How long a document may take, with all its attempts.
+   *
+   * @default {120_000}
+   */
+  readonly documentMs?: number;
 }
 
 /** Thrown for a body that is no JSON, such as the page of a proxy. */
@@ -34,9 +40,7 @@ export class GarbledDocumentError extends SyntaxError {
   }
 }
 
-/** How long a document may take, with all its attempts. */
-const DOCUMENT_MS = 120_000;
-const MAX_ATTEMPTS = 60;
+const MAX_ATTEMPTS = 100;
 
 /** When the request of the present attempt was sent: after its wait for a turn. */
 const SENT = new ContextVar<{ at: number | undefined }>("sent");
@@ -50,7 +54,8 @@ export class DocumentClient implements AsyncDisposable {
   readonly #limiters = new Map<string, RateLimiter>();
   #record: RunRecord | undefined = undefined;
 
-  constructor({ baseUrl, rate, timeoutMs }: DocumentClientOptions) {
+  constructor(options: DocumentClientOptions) {
+    const { baseUrl, rate, timeoutMs, documentMs = 120_000 } = options;
     this.#rate = rate;
     this.#session = new HttpSession({
       ...(baseUrl === undefined ? {} : { baseUrl }),
@@ -63,12 +68,12 @@ export class DocumentClient implements AsyncDisposable {
       name: "document",
       attempts: MAX_ATTEMPTS,
       schedule: exponential(50, { maxMs: 2000 }).jittered("full"),
-      maxDelayMs: DOCUMENT_MS,
+      maxDelayMs: documentMs,
       isRetriable,
     });
     // Half a body is found after the session has done its part: so this stands
     // around the whole attempt, and what is per host inside of the session.
-    this.#policy = compose(new Timeout(DOCUMENT_MS), this.#retry);
+    this.#policy = compose(new Timeout(documentMs), this.#retry);
   }
 
   /** How many attempts were made again, or wait for that. */

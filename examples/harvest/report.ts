@@ -11,6 +11,8 @@ export interface ReportOptions {
   readonly picture: string | undefined;
   readonly retries: number;
   readonly isStopped: boolean;
+  /** Whether it has ended since nothing came any more. */
+  readonly hasGivenUp: boolean;
   /** How the user gets what is missing. */
   readonly command: string;
   readonly paint: Paint;
@@ -19,6 +21,8 @@ export interface ReportOptions {
 const MAX_LOSSES = 5;
 const SPARKS = " ▁▂▃▄▅▆▇█";
 const SPARK_WIDTH = 60;
+const OPEN_MARK = "×";
+const PAUSE_MARK = "‖";
 
 const FAILURES: readonly (readonly [Fate, readonly [string, string]])[] = [
   ["limited", ["asked to slow down", "asked to slow down"]],
@@ -85,18 +89,18 @@ function* sparkline(record: RunRecord, paint: Paint): Generator<string> {
     const kinds = record.interruptions()
       .filter((it) => it.from < to && it.to > from)
       .map(({ kind }) => kind);
-    if (kinds.some((kind) => kind !== "paused")) return paint("red", "▔");
-    return kinds.length > 0 ? paint("yellow", "▔") : " ";
+    if (kinds.some((kind) => kind !== "paused")) return paint("red", OPEN_MARK);
+    return kinds.length > 0 ? paint("yellow", PAUSE_MARK) : " ";
   });
-  yield `  ${marks.join("")} ${paint("red", "▔")} circuit open, ${
-    paint("yellow", "▔")
+  yield `  ${marks.join("")} ${paint("red", OPEN_MARK)} circuit open, ${
+    paint("yellow", PAUSE_MARK)
   } told to pause`;
   yield "";
 }
 
 function headline(
   record: RunRecord,
-  { isStopped, paint }: ReportOptions,
+  { isStopped, hasGivenUp, paint }: ReportOptions,
 ): string {
   const { stored, complete, wanted, elapsedMs } = record;
   const rate = elapsedMs === 0 ? 0 : stored / elapsedMs * 1000;
@@ -105,7 +109,9 @@ function headline(
   if (complete === wanted) {
     return `${paint("green", "Complete")}: ${speed}`;
   }
-  const word = isStopped
+  const word = hasGivenUp
+    ? paint("red", "Given up, as nothing came any more,")
+    : isStopped
     ? paint("yellow", "Stopped")
     : paint("red", "Incomplete");
   return `${word} at ${count(complete)} of ${count(wanted)}: ${speed}`;

@@ -12,6 +12,7 @@ const OPTIONS: ReportOptions = {
   picture: "x.svg",
   retries: 12,
   isStopped: false,
+  hasGivenUp: false,
   command: "harvest --resume",
   paint: paintWith({ color: false }),
 };
@@ -23,9 +24,9 @@ testRecord("reportLines() tells all of a run", (record) => {
     "Incomplete at 300 of 301: 200 documents in 10.0 s, 20 a second",
     "",
     `  ${lines[2]?.trim()}`,
-    `  ${"".padEnd(6)}${"▔".repeat(9)}${"".padEnd(15)}${"▔".repeat(6)}${
+    `  ${"".padEnd(6)}${"‖".repeat(9)}${"".padEnd(15)}${"×".repeat(6)}${
       "".padEnd(24)
-    } ▔ circuit open, ▔ told to pause`,
+    } × circuit open, ‖ told to pause`,
     "",
     "  before    100 were there already",
     "  latency   p50 25 ms, p90 45 ms, p99 50 ms, max 50 ms",
@@ -57,6 +58,15 @@ testRecord(
     assertStringIncludes(headline ?? "", "Stopped at 300 of 301: ");
   },
 );
+
+testRecord("reportLines() says that a run was given up", (record) => {
+  const [headline] = reportLines(record, { ...OPTIONS, hasGivenUp: true });
+
+  assertStringIncludes(
+    headline ?? "",
+    "Given up, as nothing came any more, at 300 of 301: ",
+  );
+});
 
 Deno.test("reportLines() of a run without anything to do is short", () => {
   const record = new RunRecord({ wanted: 5, before: 5 });
