@@ -34,6 +34,7 @@ import {
   Supervisor,
   SupervisorError,
 } from "../patterns/supervisor.ts";
+import { throwIfCancelled } from "../primitives/checkpoint.ts";
 import { Event } from "../primitives/event.ts";
 import { select } from "../primitives/select.ts";
 import { sleep, sleepOp } from "../primitives/sleep.ts";
@@ -120,6 +121,7 @@ export class Application {
   #signals = 0;
   #failure: { readonly error: unknown } | undefined;
   #report: ShutdownReport | undefined;
+  #stops: readonly ServiceStop[] = [];
   #unguard: () => void = () => {};
 
   /**
@@ -219,11 +221,13 @@ export class Application {
 
   /**
    * Starts everything, keeps it running until somebody or something ends it, and
-   * shuts it down. If the caller is cancelled, it is shut down first.
+   * shuts it down. If the caller is cancelled, it is shut down first. It takes the
+   * signals itself: inside of a `run` of your own, use `{ interrupt: "none" }`.
    *
    * @returns What came of the shutdown.
    * @throws {InvalidStateError} If it was started before.
    * @throws {SupervisorError} If a service cannot be kept running.
+   * @throws {CancelledError} If the caller was cancelled.
    * @throws The error that nobody has caught, if that has ended it.
    */
   async start(): Promise<ShutdownReport> {
@@ -232,6 +236,7 @@ export class Application {
         `Cannot start "${this.#name}": it was started before`,
       );
     }
+    throwIfCancelled();
     this.#loop = currentFrame().loop;
     if (this.#options.guard !== false) {
       this.#unguard = guardProcess({
@@ -363,7 +368,13 @@ export class Application {
       await this.health.run();
     });
     help("the start", async () => {
-      await this.#supervisor.untilStarted();
+      try {
+        await this.#supervisor.untilStarted();
+      } catch (error) {
+        // It shuts down before that.
+        if (error instanceof InvalidStateError) return;
+        throw error;
+      }
       this.health.markStarted();
       this.#started.set();
     });
@@ -379,41 +390,44 @@ export class Application {
     this.health.drain();
     this.#stopping.set();
     this.#tell("onShutdown", this.#options.onShutdown, reason);
+    const start = loop.time();
     // It is a task of the root: nobody's cancellation ends it half way.
-    const actor = spawn(loop.root, () => this.#shutDown(loop, reason), {
+    spawn(loop.root, () => this.#shutDown(loop, start), {
       name: `the shutdown of ${this.#name}`,
+      // A hard cancellation may keep it from its beginning.
+      onEnd: ({ outcome }) => {
+        outcome.observe();
+        this.#finish(reason, loop.time() - start);
+      },
     });
-    actor.outcome.observe();
   }
 
-  async #shutDown(loop: EventLoop, reason: string): Promise<void> {
-    const start = loop.time();
-    let stops: readonly ServiceStop[] = [];
-    try {
-      await this.#delay();
-      const spentMs = loop.time() - start;
-      const deadlineMs = Math.max(0, this.#shutdownMs - spentMs);
-      stops = await this.#supervisor.stop({ deadlineMs });
-      await this.#end();
-    } finally {
-      this.#unguard();
-      for (const helper of this.#helpers) helper.cancel("all has ended");
-      const failure = this.#failure;
-      const report = this.#report = new ShutdownReport({
-        reason: failure?.error instanceof SupervisorError
-          ? failure.error.message
-          : reason,
-        signal: this.#signal,
-        hurried: this.#hurry.isSet,
-        ms: loop.time() - start,
-        deadlineMs: this.#shutdownMs,
-        services: stops,
-        blocked: [...this.#blockers(stops), ...this.#http?.cut ?? []],
-        failure,
-      });
-      this.#stopped.set();
-      this.#tell("onReport", this.#options.onReport, report);
-    }
+  async #shutDown(loop: EventLoop, start: number): Promise<void> {
+    await this.#delay();
+    const spentMs = loop.time() - start;
+    const deadlineMs = Math.max(0, this.#shutdownMs - spentMs);
+    this.#stops = await this.#supervisor.stop({ deadlineMs });
+    await this.#end();
+  }
+
+  #finish(reason: string, ms: number): void {
+    this.#unguard();
+    for (const helper of this.#helpers) helper.cancel("all has ended");
+    const failure = this.#failure;
+    const report = this.#report = new ShutdownReport({
+      reason: failure?.error instanceof SupervisorError
+        ? failure.error.message
+        : reason,
+      signal: this.#signal,
+      hurried: this.#hurry.isSet,
+      ms,
+      deadlineMs: this.#shutdownMs,
+      services: this.#stops,
+      blocked: [...this.#blockers(this.#stops), ...this.#http?.cut ?? []],
+      failure,
+    });
+    this.#stopped.set();
+    this.#tell("onReport", this.#options.onReport, report);
   }
 
   /** Gives load balancers time to learn that there is to be no more work. */

@@ -473,8 +473,14 @@ export class Supervisor {
     // It is a task of its own: nobody's cancellation ends it half way.
     spawn(loop.root, async () => {
       this.#stops = await this.#stopAll(plan);
-      this.#stopped.set();
-    }, { name: "stop of a supervisor" });
+    }, {
+      name: "stop of a supervisor",
+      // A hard cancellation may keep it from its beginning.
+      onEnd: ({ outcome }) => {
+        outcome.observe();
+        this.#stopped.set();
+      },
+    });
   }
 
   async #stopAll(plan: StopPlan): Promise<ServiceStop[]> {

@@ -9,10 +9,15 @@ import {
 import {
   type AppConfig,
   Application,
+  type ApplicationHttpOptions,
   type ApplicationOptions,
   type ShutdownReport,
 } from "@ilmek/async/application";
-import { InvalidStateError } from "@ilmek/async/errors";
+import { assertNoLeaks } from "@ilmek/async/assert-no-leaks";
+import { CancelledError, InvalidStateError } from "@ilmek/async/errors";
+import { explore } from "@ilmek/async/explore";
+import { Runner } from "@ilmek/async/runner";
+import { withScope } from "@ilmek/async/scope";
 import type { Service } from "@ilmek/async/supervisor";
 import { SupervisorError } from "@ilmek/async/supervisor";
 import { sleep } from "@ilmek/async/sleep";
@@ -518,6 +523,112 @@ testClean("workers that do not wait leave others a turn", async () => {
   await application.shutdown();
 
   assert(steps > 0);
+});
+
+testClean("a start in a cancelled scope has no effect", async () => {
+  const application = new Application({ guard: false });
+
+  await withScope(async (scope) => {
+    scope.cancel();
+    await assertRejects(() => application.start(), CancelledError);
+  }).catch(() => {});
+
+  assertEquals(application.running, false);
+});
+
+Deno.test("a shutdown is complete, whatever the order of its parts, and whenever it comes", async () => {
+  await explore(async () => {
+    const log: string[] = [];
+    const application = new Application({
+      guard: false,
+      workerCount: 2,
+      worker: () => sleep(2),
+      services: [
+        logged(log, "web", { dependsOn: ["database"] }),
+        logged(log, "database"),
+      ],
+      flush: () => void log.push("flush"),
+    });
+    const running = application.start();
+    const reports = await Promise.all([
+      sleep(0).then(() => application.shutdown()),
+      sleep(1).then(() => application.shutdown()),
+      running,
+    ]);
+
+    for (const report of reports) {
+      assertEquals(report, reports[0]);
+      assertEquals([report.exitCode, report.blocked], [0, []]);
+    }
+    // What was begun has ended, in reverse.
+    const began = log.filter((line) => line.startsWith("+"));
+    const ended = log.filter((line) => line.startsWith("-"));
+    assertEquals(
+      ended,
+      began.toReversed().map((line) => line.replace("+", "-")),
+    );
+    await assertNoLeaks();
+  }, { runs: 50 });
+});
+
+Deno.test("a run that is cancelled hard leaves no time, and ends all the same", async () => {
+  const application = new Application({
+    services: [{
+      name: "deaf",
+      shutdownMs: Infinity,
+      run: () => uncancellable(() => sleep(60_000), { graceMs: Infinity }),
+    }],
+  });
+  const runner = new Runner({ exceptionHandler: () => {} });
+  const running = runner.run(() => application.start());
+  while (!application.health.report().startup.ok) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+
+  runner.cancel("first");
+  runner.cancelHard("second");
+
+  await assertRejects(() => running, CancelledError);
+  await runner.close();
+  assertEquals(application.running, false);
+});
+
+const LOCAL = { hostname: "127.0.0.1", port: 0 } as const;
+
+Deno.test("the health is told where the options say, in as many words as they say", async () => {
+  const checks = [{ name: "database", check: () => false }];
+  const ask = async (
+    http: Omit<ApplicationHttpOptions, "handler">,
+    path: string,
+    method = "GET",
+  ): Promise<[number, unknown]> => {
+    const { application, running } = await started({
+      checks,
+      http: { ...LOCAL, handler: () => new Response("else"), ...http },
+    });
+    await application.health.refresh();
+    const response = await fetch(`${application.url}${path}`, { method });
+    const told: [number, unknown] = [response.status, await response.text()];
+    await application.shutdown();
+    await running;
+    return told;
+  };
+
+  assertEquals(await ask({}, "/health/ready"), [503, '{"ready":"no"}']);
+  assertEquals(await ask({}, "/health/live"), [200, '{"live":"yes"}']);
+  assertEquals(await ask({}, "/health/startup"), [200, '{"startup":"yes"}']);
+  assertEquals(await ask({}, "/health/other"), [200, "else"]);
+  assertEquals(await ask({}, "/health/ready", "POST"), [200, "else"]);
+  assertEquals(await ask({ healthPath: "/~" }, "/~/live"), [
+    200,
+    '{"live":"yes"}',
+  ]);
+  assertEquals(await ask({ healthPath: null }, "/health/ready"), [200, "else"]);
+  assertEquals(await ask({ healthDetails: true }, "/health/ready"), [
+    503,
+    '{"ready":"no","reasons":["database: Cannot pass health check ' +
+    '\\"database\\": it gave false"]}',
+  ]);
 });
 
 Deno.test("Application() rejects wrong options", () => {
