@@ -6,6 +6,7 @@ import { getRunningLoop } from "@ilmek/async/loop";
 import { formatRateLimitHeaders } from "@ilmek/async/rate-limit-headers";
 import { RateLimiter } from "@ilmek/async/rate-limiter";
 import { sleep } from "@ilmek/async/sleep";
+import { FlakyDoor } from "./flaky_door.ts";
 import { documentPaths, documentText, randomOf } from "./flaky_documents.ts";
 
 /** What goes wrong with a request. */
@@ -34,6 +35,8 @@ export interface FlakyServerOptions {
   readonly seed?: number;
 }
 
+const ANSWERS = ["error", "half", "garbled", "hang"] as const;
+
 const FAULTS: Faults = {
   error: 0.03,
   reset: 0.015,
@@ -52,6 +55,7 @@ export class FlakyServer implements AsyncDisposable {
   readonly #random: () => number;
   readonly #limiter: RateLimiter;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #door: FlakyDoor;
   readonly #closing = new AbortController();
   readonly #served = new Map<string, number>();
   #firstAt: number | undefined = undefined;
@@ -80,11 +84,15 @@ export class FlakyServer implements AsyncDisposable {
       // Its own broken bodies come back to it as errors.
       onError: () => new Response(null, { status: 500 }),
     }, (request) => this.#answer(request));
+    this.#door = new FlakyDoor({
+      port: this.#server.addr.port,
+      isCut: () => this.#random() < this.#options.faults.reset,
+    });
   }
 
   /** Where it is. */
   get url(): string {
-    return `http://127.0.0.1:${this.#server.addr.port}`;
+    return `http://127.0.0.1:${this.#door.port}`;
   }
 
   /** How many requests have come. */
@@ -100,6 +108,7 @@ export class FlakyServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await this.#server.shutdown();
+    await this.#door[Symbol.asyncDispose]();
   }
 
   async #answer(request: Request): Promise<Response> {
@@ -146,10 +155,8 @@ export class FlakyServer implements AsyncDisposable {
     switch (this.#fault()) {
       case "error":
         return new Response("something broke", { status: 500 });
-      case "reset":
-        return broken(text, 0);
       case "half":
-        return broken(text, Math.floor(text.length / 2));
+        return half(text);
       case "garbled":
         return json(text.slice(0, text.length / 2));
       case "hang":
@@ -166,14 +173,10 @@ export class FlakyServer implements AsyncDisposable {
     return latencyMs * (isSlow ? 10 : 0.5) * (0.5 + this.#random() * 1.5);
   }
 
-  #fault(): Fault | undefined {
+  /** What goes wrong with an answer; requests are cut by the door. */
+  #fault(): Exclude<Fault, "reset"> | undefined {
     let draw = this.#random();
-    for (const [fault, share] of Object.entries(this.#options.faults)) {
-      draw -= share;
-      // The keys are those of the type.
-      if (draw < 0) return fault as Fault;
-    }
-    return undefined;
+    return ANSWERS.find((fault) => (draw -= this.#options.faults[fault]) < 0);
   }
 }
 
@@ -187,14 +190,14 @@ function json(text: string): Response {
   });
 }
 
-/** A response whose connection is cut after some bytes of its body. */
-function broken(text: string, bytes: number): Response {
+/** A response whose connection is cut in the middle of its body. */
+function half(text: string): Response {
   const body = new TextEncoder().encode(text);
-  let isSent = bytes === 0;
+  let isSent = false;
   const stream = new ReadableStream<Uint8Array>({
     pull(controller) {
       if (isSent) controller.error(new DOMException("cut", "NetworkError"));
-      else controller.enqueue(body.subarray(0, bytes));
+      else controller.enqueue(body.subarray(0, body.length / 2));
       isSent = true;
     },
   }, { highWaterMark: 0 });
