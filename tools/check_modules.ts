@@ -1,6 +1,6 @@
 /**
- * Checks that the files of the chapters, `exports` in `deno.json` and `mod.ts`
- * agree, that nothing is imported in a circle, and that names are unique.
+ * Checks that the files of the chapters, `exports` in `deno.json`, `mod.ts` and the
+ * tables of the READMEs agree, that nothing is imported in a circle, and that names are unique.
  *
  * With `--fix`, writes `exports` and `mod.ts` anew from the files that exist.
  *
@@ -16,6 +16,8 @@ const FILE_NAME_REGEXP = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
 const IMPORT_REGEXP =
   /^(?:import|export)\s+(?!type\s)(?:[\w*{][^;"'()]*?\s+from\s+)?"(\.[^"]+)"/gm;
 
+const READMES = ["README.md", "README.tr.md"];
+
 const DEFAULT_HEAD = `/**
  * Async programming for Deno, with the names and the rules of asyncio.
  *
@@ -30,6 +32,7 @@ export async function checkModules(root: URL): Promise<string[]> {
     ...checkExports(root, modules),
     ...checkMod(root, modules),
     ...checkModuleDocs(root, modules),
+    ...checkReadmes(root, modules),
     ...checkCycles(root),
     ...await checkSymbols(root, modules),
   ];
@@ -99,6 +102,18 @@ function checkModuleDocs(root: URL, modules: readonly Module[]): string[] {
       return !opening?.[0].includes("@module");
     })
     .map((path) => `${path}: does not open with a doc comment with @module`);
+}
+
+/** Whoever reads the README finds every module in a table. */
+function checkReadmes(root: URL, modules: readonly Module[]): string[] {
+  return READMES.flatMap((readme) => {
+    const text = read(root, readme);
+    if (text === undefined) return [];
+    return modules
+      .map(({ entry }) => entry.slice("./".length))
+      .filter((name) => !text.includes(`| \`${name}\` `))
+      .map((name) => `${readme}: has no row for \`${name}\``);
+  });
 }
 
 function checkCycles(root: URL): string[] {

@@ -134,3 +134,16 @@ Deno.test("checkModules() reports modules that share an entry, or lack a doc", a
     "io/Other.ts: does not open with a doc comment with @module",
   ]);
 });
+
+Deno.test("checkModules() finds modules that a README does not tell of", async () => {
+  using repo = new Repo({
+    "io/run.ts": `${DOC}export const b = 1;`,
+    "io/task_group.ts": `${DOC}export const a = 1;`,
+    "README.md": "| `run` | what | when |\n",
+  });
+  fixModules(repo.root);
+
+  assertEquals(await checkModules(repo.root), [
+    "README.md: has no row for `task-group`",
+  ]);
+});
