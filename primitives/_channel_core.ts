@@ -160,6 +160,11 @@ export class ChannelCore<T> {
     while (this.#items.size > 0) this.#drop(this.#items.shift() as T);
   }
 
+  /** Whether a sender was closed with this very error. */
+  wasClosedWith(error: unknown): boolean {
+    return this.#fault !== undefined && this.#fault() === error;
+  }
+
   get #hasRoom(): boolean {
     return this.#items.size + this.#reserved < this.plan.capacity;
   }

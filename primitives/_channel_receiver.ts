@@ -144,11 +144,15 @@ export class ChannelReceiver<T> implements AsyncIterable<T>, Disposable {
     this.close();
   }
 
-  /** Gives the items, until all senders are closed and nothing is left. */
+  /**
+   * Gives the items, until all senders are closed and nothing is left; then it throws
+   * what one of them was closed with.
+   */
   [Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
     return itemsUntil(
       () => this.receive(),
-      (error) => error instanceof ChannelClosedError,
+      (error) =>
+        error instanceof ChannelClosedError && !this.#core.wasClosedWith(error),
     );
   }
 

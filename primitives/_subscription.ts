@@ -175,11 +175,15 @@ export class Subscription<T> implements AsyncIterable<T>, Disposable {
     this.close();
   }
 
-  /** Gives the items, until the broadcast or the subscription is closed. */
+  /**
+   * Gives the items, until the broadcast or the subscription is closed; then it throws
+   * what the broadcast was closed with.
+   */
   [Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
     return itemsUntil(
       () => this.receive(),
-      (error) => error instanceof BroadcastClosedError,
+      (error) =>
+        error instanceof BroadcastClosedError && error !== this.#fault?.(),
     );
   }
 

@@ -317,3 +317,22 @@ testClean(
     assertEquals([full.size, own.size], [1, 1]);
   },
 );
+
+testClean(
+  "a loop over a subscription throws what the broadcast was closed with",
+  async () => {
+    for (const error of [new BroadcastClosedError("upstream"), undefined, 0]) {
+      const news = new Broadcast<number>();
+      using subscription = news.subscribe();
+      await news.publish(1);
+      news.closeWith(error);
+      const items: number[] = [];
+      const outcome = await (async () => {
+        for await (const item of subscription) items.push(item);
+      })().then(() => ({}), (thrown) => ({ thrown }));
+
+      assertEquals(items, [1]);
+      assertEquals(outcome, { thrown: error });
+    }
+  },
+);

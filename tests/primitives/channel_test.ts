@@ -595,3 +595,21 @@ testClean(
     assertEquals(sender.waiting, 0);
   },
 );
+
+testClean(
+  "a loop over a channel throws what a sender was closed with, whatever it is",
+  async () => {
+    for (const error of [new ChannelClosedError("upstream"), undefined, 0]) {
+      const [sender, receiver] = channel<number>({ capacity: 1 });
+      sender.trySend(1);
+      sender.closeWith(error);
+      const items: number[] = [];
+      const outcome = await (async () => {
+        for await (const item of receiver) items.push(item);
+      })().then(() => ({}), (thrown) => ({ thrown }));
+
+      assertEquals(items, [1]);
+      assertEquals(outcome, { thrown: error });
+    }
+  },
+);
