@@ -14,6 +14,7 @@ import {
   type ShutdownReport,
 } from "@ilmek/async/application";
 import { assertNoLeaks } from "@ilmek/async/assert-no-leaks";
+import { cancelSweep } from "@ilmek/async/cancel-sweep";
 import { CancelledError, InvalidStateError } from "@ilmek/async/errors";
 import { explore } from "@ilmek/async/explore";
 import { Runner } from "@ilmek/async/runner";
@@ -24,7 +25,9 @@ import { sleep } from "@ilmek/async/sleep";
 import { createTask } from "@ilmek/async/task";
 import { timeout, TimeoutError } from "@ilmek/async/timeout";
 import { uncancellable } from "@ilmek/async/uncancellable";
+import { runVirtual } from "@ilmek/async/virtual";
 import { takeMessages, testClean } from "../_leaks.ts";
+import { type Draw, randomly } from "../_random.ts";
 import { Program } from "./_program.ts";
 
 /** Signals cannot be sent to other processes on Windows. */
@@ -570,6 +573,91 @@ Deno.test("a shutdown is complete, whatever the order of its parts, and whenever
     await assertNoLeaks();
   }, { runs: 50 });
 });
+
+Deno.test("a start leaves nothing behind, wherever it is cancelled", async () => {
+  await cancelSweep(async (sweep) => {
+    const log: string[] = [];
+    const application = new Application({
+      guard: false,
+      workerCount: 1,
+      worker: () => sleep(2),
+      endpointDelayMs: 1,
+      supervisor: { autoShutdown: "any-significant" },
+      services: [
+        logged(log, "web", { dependsOn: ["database"] }),
+        logged(log, "database"),
+        {
+          name: "end",
+          restart: "temporary",
+          significant: true,
+          run: () => sleep(5),
+        },
+      ],
+      checks: [{ name: "check", check: () => sleep(1) }],
+    });
+    sweep.check(() => {
+      assertEquals(application.running, false);
+      assertEquals(log.length % 2, 0);
+    });
+    await sweep.target(() => application.start());
+  });
+});
+
+Deno.test("a shutdown keeps its deadline, and names what did not", async () => {
+  for (let round = 0; round < 50; round++) await randomly(keepsDeadline);
+});
+
+/** Shuts services down that end, or do not, as they are drawn. */
+async function keepsDeadline(draw: Draw): Promise<void> {
+  const shutdownMs = 100 + draw(5000);
+  const stuck = new Set<string>();
+  const names = Array.from({ length: 1 + draw(6) }, (_, i) => `service ${i}`);
+  const services = names.map((name, i): Service => {
+    const isStuck = draw(4) === 0;
+    if (isStuck) stuck.add(name);
+    const endMs = draw(2 * shutdownMs);
+    const cleanupMs = draw(3) === 0 ? draw(20) : 0;
+    return {
+      name,
+      shutdownMs: draw(2) === 0 ? Infinity : draw(1000),
+      dependsOn: names.slice(0, i).filter(() => draw(3) === 0),
+      async run(service) {
+        if (isStuck) {
+          const never = () => sleep(100_000);
+          return await uncancellable(never, { graceMs: Infinity });
+        }
+        try {
+          await service.untilStopping();
+          await sleep(endMs);
+        } finally {
+          await uncancellable(() => sleep(cleanupMs));
+        }
+      },
+    };
+  });
+  await runVirtual(async (virtual) => {
+    const { application, running } = await started({
+      services,
+      shutdownMs,
+      endpointDelayMs: draw(shutdownMs),
+    });
+    const start = virtual.now;
+    application.handleSignal("SIGTERM");
+    if (draw(3) === 0) {
+      await sleep(draw(shutdownMs));
+      application.handleSignal("SIGTERM");
+    }
+    const report = await running;
+
+    const ms = virtual.now - start;
+    assert(ms <= shutdownMs + 0.001, `${ms} of ${shutdownMs} ms`);
+    const named = report.blocked
+      .filter(({ how, waitsFor }) => how === "stuck" && waitsFor.length > 0)
+      .map(({ name }) => name);
+    for (const name of stuck) assert(named.includes(name), name);
+    await sleep(200_000);
+  });
+}
 
 Deno.test("a run that is cancelled hard leaves no time, and ends all the same", async () => {
   const application = new Application({

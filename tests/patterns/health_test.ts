@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { cancelSweep } from "@ilmek/async/cancel-sweep";
 import { InvalidStateError } from "@ilmek/async/errors";
 import { Event } from "@ilmek/async/event";
 import {
@@ -10,7 +11,7 @@ import {
 } from "@ilmek/async/health";
 import { sleep } from "@ilmek/async/sleep";
 import { createTask } from "@ilmek/async/task";
-import { timeout, TimeoutError } from "@ilmek/async/timeout";
+import { moveOnAfter, timeout, TimeoutError } from "@ilmek/async/timeout";
 import { uncancellable } from "@ilmek/async/uncancellable";
 import { takeMessages, testClean } from "../_leaks.ts";
 
@@ -343,6 +344,23 @@ testClean("a listener that throws breaks nothing", async ({ reports }) => {
   assert((await health.refresh()).ready.ok);
 
   assertEquals(takeMessages(reports), ['A hook of "health checks" has thrown']);
+});
+
+Deno.test("looks leave nothing behind, wherever who waits for them is cancelled", async () => {
+  await cancelSweep(async (sweep) => {
+    const health = startedWith([
+      { name: "quick", check: () => sleep(1) },
+      { name: "slow", check: () => sleep(60_000), timeoutMs: 5 },
+    ], { intervalMs: 10 });
+    sweep.check(async () => {
+      // Nobody is in the way of the next look.
+      assertEquals((await health.refresh()).ready.checks[0]?.state, "ok");
+    });
+    await Promise.all([
+      sweep.target(() => moveOnAfter(30, () => health.run())),
+      sweep.target(() => health.refresh()),
+    ]);
+  });
 });
 
 Deno.test("HealthChecks() rejects wrong checks and options", () => {
