@@ -277,7 +277,7 @@ export class EventLoop implements ClockClient {
   watchUnobserved(entry: Unobserved): void {
     this.#unobserved.push(entry);
     if (this.#unobserved.size > 1) return;
-    this.#timeUnobserved(UNOBSERVED_MS);
+    this.#timeUnobserved(entry);
     // Without a run nobody else would tell them.
     this.#forgetExit?.();
     this.#forgetExit = this.clock.beforeExit(() => this.reportUnobserved());
@@ -302,18 +302,19 @@ export class EventLoop implements ClockClient {
     this.report(entry.context);
   }
 
-  #timeUnobserved(ms: number): void {
-    this.timers.after(ms, {
+  #timeUnobserved(first: Unobserved): void {
+    // A moment, and no duration: what is left of one may be too little to add.
+    this.timers.at(first.at + UNOBSERVED_MS, {
       label: "a report of failed tasks",
       expire: () => {
-        const due = this.time() - UNOBSERVED_MS;
+        const now = this.time();
         let entry = this.#unobserved.at(0);
-        for (; entry !== undefined && entry.at <= due;) {
+        while (entry !== undefined && entry.at + UNOBSERVED_MS <= now) {
           this.#unobserved.shift();
           this.reportOnce(entry);
           entry = this.#unobserved.at(0);
         }
-        if (entry !== undefined) this.#timeUnobserved(entry.at - due);
+        if (entry !== undefined) this.#timeUnobserved(entry);
       },
     }, { idle: true });
   }

@@ -1,4 +1,7 @@
 import { assertEquals } from "@std/assert";
+import { Future } from "@ilmek/async/future";
+import { sleep } from "@ilmek/async/sleep";
+import { testClean } from "../_leaks.ts";
 
 Deno.test(
   "a failure that nobody has looked at is told before the process ends",
@@ -33,5 +36,21 @@ Deno.test(
       'Coroutine "forgotten" was never awaited',
       'Nobody has looked at task "dropped", which failed: TypeError: lost',
     ]);
+  },
+);
+
+testClean(
+  "failures at moments that are no whole numbers are told after 5 s",
+  async ({ reports }) => {
+    let seed = 7;
+    const random = () => (seed = seed * 16807 % 2147483647) / 2147483647;
+    for (let i = 0; i < 100; i++) {
+      new Future<never>().setException(new TypeError("lost"));
+      await sleep(random() * 10);
+    }
+    await sleep(5001);
+
+    assertEquals(reports.length, 100);
+    reports.length = 0;
   },
 );
