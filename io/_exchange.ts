@@ -8,6 +8,7 @@ import { getRunningLoop, type Loop } from "../primitives/loop.ts";
 import { currentScope } from "../primitives/scope.ts";
 import { createTask, type Task } from "../primitives/task.ts";
 import { moveOnAfter } from "../primitives/timeout.ts";
+import { workAfterAnswer } from "./_work_after_answer.ts";
 
 /** How all requests of a server are answered. */
 export interface ExchangePlan {
@@ -84,8 +85,11 @@ export class Exchange {
     // which costs time, and makes some versions of Deno print a warning.
     const watching = this.#loop.callSoon(() => this.#watchClient());
     try {
-      this.#answer(await this.#handle());
+      const response = await this.#handle();
+      this.#answer(response);
       await abortable(this.#info.completed).catch(() => {});
+      const more = workAfterAnswer.get(response);
+      if (more !== undefined) await more;
     } finally {
       watching.cancel();
     }

@@ -64,15 +64,10 @@ export class HttpService {
     const closing = server.shutdown({ graceMs: Infinity });
     sockets.close();
     try {
-      await sockets.untilGone();
       await abortable(closing);
     } catch (error) {
       // There is no time left: what is open now is cut off.
       for (const { name, waitsFor } of server.requests) {
-        this.#cut.push({ name, how: "cut", waitsFor });
-      }
-      for (const name of sockets.names) {
-        const waitsFor = ["its client to close"];
         this.#cut.push({ name, how: "cut", waitsFor });
       }
       await server.shutdown({ graceMs: 0 });

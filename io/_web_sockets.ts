@@ -1,30 +1,29 @@
-import { abortable } from "../primitives/checkpoint.ts";
+import { Future } from "../primitives/future.ts";
+import { workAfterAnswer } from "./_work_after_answer.ts";
 
 /** What a client is told that is still connected: the server goes away. */
 const GOING_AWAY = 1001;
 
 /** The WebSockets of a server, which the platform does not keep account of. */
 export class WebSockets {
-  /** Those that are not closed, and what reports call them. */
-  readonly #open = new Map<WebSocket, string>();
-  readonly #empty = Promise.withResolvers<void>();
+  readonly #open = new Set<WebSocket>();
   #isClosing = false;
 
-  /** What reports call those that are open. */
-  get names(): string[] {
-    return [...this.#open.values()];
-  }
-
-  /** Makes a WebSocket of a request. */
+  /** Makes a WebSocket of a request, which is at work until it is closed. */
   upgrade(
     request: Request,
     options: Deno.UpgradeWebSocketOptions = {},
   ): Deno.WebSocketUpgrade {
     const upgrade = Deno.upgradeWebSocket(request, options);
-    const { socket } = upgrade;
-    this.#open.set(socket, `WebSocket ${new URL(request.url).pathname}`);
+    const { socket, response } = upgrade;
+    const gone = new Future<void>({ name: "the close of its WebSocket" });
+    workAfterAnswer.set(response, gone);
+    this.#open.add(socket);
     // An error is followed by a close.
-    socket.addEventListener("close", () => this.#gone(socket));
+    socket.addEventListener("close", () => {
+      this.#open.delete(socket);
+      if (!gone.done) gone.setResult();
+    });
     socket.addEventListener("open", () => {
       if (this.#isClosing) socket.close(GOING_AWAY);
     });
@@ -34,23 +33,8 @@ export class WebSockets {
   /** Closes all of them; those that come to be open later, too. */
   close(): void {
     this.#isClosing = true;
-    for (const socket of this.#open.keys()) {
+    for (const socket of this.#open) {
       if (socket.readyState === WebSocket.OPEN) socket.close(GOING_AWAY);
     }
-    this.#check();
-  }
-
-  /** Waits until all are gone, after `close`. */
-  async untilGone(): Promise<void> {
-    await abortable(this.#empty.promise);
-  }
-
-  #gone(socket: WebSocket): void {
-    this.#open.delete(socket);
-    this.#check();
-  }
-
-  #check(): void {
-    if (this.#isClosing && this.#open.size === 0) this.#empty.resolve();
   }
 }

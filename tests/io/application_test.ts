@@ -852,6 +852,87 @@ Deno.test({
   },
 });
 
+Deno.test("a WebSocket that its client has closed holds nothing up", async () => {
+  const { application } = await started({
+    http: {
+      ...LOCAL,
+      handler: (request, { upgradeWebSocket }) => {
+        const { socket, response } = upgradeWebSocket();
+        socket.onmessage = ({ data }) =>
+          socket.send(`${data} of ${request.url}`);
+        return response;
+      },
+    },
+  });
+  const url = `${application.url}/echo`;
+  const socket = new WebSocket(url.replace("http", "ws"));
+  await new Promise((resolve) => socket.onopen = resolve);
+  socket.send("echo");
+  const { data } = await new Promise<MessageEvent>((resolve) =>
+    socket.onmessage = resolve
+  );
+  assertEquals(data, `echo of ${url}`);
+  const closed = new Promise((resolve) => socket.onclose = resolve);
+  socket.close(1000);
+  await closed;
+
+  const report = await application.shutdown();
+
+  assertEquals([report.complete, report.exitCode], [true, 0]);
+});
+
+Deno.test({
+  name: "a WebSocket whose client does not answer is named",
+  ignore,
+  async fn() {
+    const options = JSON.stringify({ shutdownMs: 400 });
+    await using program = new Program("application.ts", ["chat", options], NET);
+    const port = await portOf(program);
+    using client = await Deno.connect({ hostname: "127.0.0.1", port });
+    await client.write(new TextEncoder().encode([
+      "GET /chat HTTP/1.1",
+      "Host: localhost",
+      "Upgrade: websocket",
+      "Connection: Upgrade",
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+      "\r\n",
+    ].join("\r\n")));
+    await client.read(new Uint8Array(1000));
+
+    program.kill("SIGTERM");
+
+    const { code, stderr } = await program.end();
+    assertEquals(code, 143);
+    assertStringIncludes(stderr, "  GET /chat was cut off\n");
+    assertStringIncludes(
+      stderr,
+      '    task "GET /chat" waits for future "the close of its WebSocket"\n',
+    );
+  },
+});
+
+Deno.test({
+  name: "a request that has no time left is cancelled, and named",
+  ignore,
+  async fn() {
+    const options = JSON.stringify({ shutdownMs: 400 });
+    await using program = new Program("application.ts", ["slow", options], NET);
+    const request = statusOf(
+      `http://127.0.0.1:${await portOf(program)}/long?ms=60000`,
+    );
+    await program.wrote("in flight");
+
+    program.kill("SIGTERM");
+
+    const { code, stderr } = await program.end();
+    assertEquals([await request, code], [503, 143]);
+    assertStringIncludes(stderr, "  GET /long was cut off\n");
+    assertStringIncludes(stderr, '"GET /long" waits for time to pass\n');
+    assert(!stderr.includes("http did not end"), stderr);
+  },
+});
+
 Deno.test({
   name: "a stream without an end is cut, and named",
   ignore,
