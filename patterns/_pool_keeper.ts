@@ -107,18 +107,17 @@ export class PoolKeeper<T> {
   /** Tells when to look at it again. */
   #lookAtLeased(entry: PoolEntry<T>, now: number): number {
     const { leakAfterMs, maxLeaseMs } = this.#pool.plan;
-    const heldMs = now - entry.leasedAt;
-    if (heldMs >= maxLeaseMs) {
+    // Moments are compared as they are set: differences of them are rounded.
+    const revokedAt = entry.leasedAt + maxLeaseMs;
+    if (now >= revokedAt) {
       this.#pool.revoke(entry, `it was held longer than ${maxLeaseMs} ms`);
       return Infinity;
     }
-    const revokedAt = entry.leasedAt + maxLeaseMs;
     if (entry.isLeakTold) return revokedAt;
-    if (heldMs < leakAfterMs) {
-      return Math.min(revokedAt, entry.leasedAt + leakAfterMs);
-    }
+    const leakAt = entry.leasedAt + leakAfterMs;
+    if (now < leakAt) return Math.min(revokedAt, leakAt);
     entry.isLeakTold = true;
-    this.#pool.tellLeak(entry, heldMs);
+    this.#pool.tellLeak(entry, now - entry.leasedAt);
     return revokedAt;
   }
 }

@@ -1031,6 +1031,27 @@ testClean(
 );
 
 testClean(
+  "leases of moments that are no whole numbers are looked after",
+  async ({ reports }) => {
+    let seed = 7;
+    const random = () => (seed = seed * 16807 % 2147483647) / 2147483647;
+    await using pool = new ResourcePool(() => ({}), {
+      max: 200,
+      leakAfterMs: 300,
+      maxLeaseMs: 700,
+    });
+    for (let i = 0; i < 200; i++) {
+      await createTask(() => pool.acquire(), { name: "holder" }).toPromise();
+      await sleep(random());
+    }
+    await sleep(1000);
+
+    assertEquals([pool.snapshot().leaks, pool.snapshot().revoked], [200, 200]);
+    assertEquals(takeMessages(reports).length, 200);
+  },
+);
+
+testClean(
   "when the process was asleep, idle resources are replaced",
   async ({ virtual }) => {
     const backend = new Backend();
