@@ -19,7 +19,10 @@ import { TimeoutError } from "@ilmek/async/timeout";
 import { writeFileAtomic } from "@ilmek/async/write-file-atomic";
 import { collectAddresses } from "./harvest/addresses.ts";
 import { collect } from "./harvest/collect.ts";
-import { DocumentClient } from "./harvest/document_client.ts";
+import {
+  DocumentClient,
+  GarbledDocumentError,
+} from "./harvest/document_client.ts";
 import { DocumentStore } from "./harvest/document_store.ts";
 import { FlakyServer } from "./harvest/flaky_server.ts";
 import {
@@ -78,6 +81,7 @@ function isExpected(error: unknown): boolean {
     UsageError,
     DatabaseError,
     FileError,
+    GarbledDocumentError,
     HttpStatusError,
     NetworkError,
     PolicyError,
@@ -113,7 +117,10 @@ async function harvest(
   const addresses = await stop.unlessAsked(() =>
     collectAddresses({ urls, baseUrl }, client)
   );
-  if (addresses === undefined) return stop.exitCode;
+  if (addresses === undefined) {
+    console.log("Stopped before it was known which documents there are");
+    return stop.exitCode;
+  }
   const missing = addresses.filter((address) => !known.has(address));
   const record = new RunRecord({
     wanted: addresses.length,

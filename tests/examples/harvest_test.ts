@@ -91,6 +91,29 @@ Deno.test("harvest.ts loses nothing and doubles nothing when SIGKILL ends it aga
   });
 });
 
+Deno.test("harvest.ts ends while it asks what there is, if SIGTERM comes", async () => {
+  await using folder = await makeTempDir();
+  const outages = [{ fromMs: 0, toMs: 60_000 }];
+  await using server = new FlakyServer({ documents: 1, ...RELIABLE, outages });
+  let ending: Promise<void> | undefined;
+
+  const { code, out, err } = await runHarvest({
+    server,
+    folder: folder.path,
+    onStart: (child) => {
+      ending = (async () => {
+        while (server.requests === 0) await sleep(5);
+        child.kill("SIGTERM");
+      })();
+    },
+  });
+  await ending;
+
+  assertStringIncludes(out, "Stopped before it was known which documents");
+  assertEquals(err, "");
+  assertEquals(code, 143);
+});
+
 Deno.test("The task `demo` needs no more than its permissions", async () => {
   await using folder = await makeTempDir();
 
