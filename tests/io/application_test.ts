@@ -755,7 +755,7 @@ Deno.test({
     "SIGTERM during 200 requests: not ready first, none is cut, exit code 0",
   ignore,
   async fn() {
-    const options = JSON.stringify({ endpointDelayMs: 150 });
+    const options = JSON.stringify({ endpointDelayMs: 500 });
     await using program = new Program("application.ts", ["slow", options], NET);
     const base = `http://127.0.0.1:${await portOf(program)}`;
     assertEquals(await statusOf(`${base}/health/ready`), 200);
@@ -787,7 +787,7 @@ Deno.test({
   async fn() {
     await using program = new Program("application.ts", ["slow"], NET);
     const base = `http://127.0.0.1:${await portOf(program)}`;
-    const request = fetch(`${base}/?ms=500`);
+    const request = fetch(`${base}/?ms=1000`);
     await program.wrote("in flight");
 
     program.kill("SIGTERM");
@@ -797,7 +797,7 @@ Deno.test({
     assertEquals(await statusOf(`${base}/health/startup`), 200);
     assertEquals(await statusOf(`${base}/health/ready`), 503);
     assertEquals(await statusOf(`${base}/other`), 503);
-    assertEquals(await (await request).text(), "waited for 500 ms");
+    assertEquals(await (await request).text(), "waited for 1000 ms");
     assertEquals((await program.end()).code, 0);
   },
 });
@@ -818,7 +818,7 @@ Deno.test({
     const { code, stderr } = await program.end();
     const ms = performance.now() - start;
     await (await hanging)?.body?.cancel();
-    assert(ms < 1500, `${ms}`);
+    assert(ms < 3000, `${ms}`);
     assertEquals(code, 143);
     assertMatch(stderr, /Shutdown took \d+ of 300 ms, after SIGTERM: /);
     assertStringIncludes(stderr, "  GET /hang was cut off\n");
