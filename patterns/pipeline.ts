@@ -292,8 +292,7 @@ export class Pipeline<T> implements AsyncIterable<T> {
       }, options);
       await abortable(writer.close());
     } catch (error) {
-      // What it says is thrown already.
-      await writer.abort(error).catch(() => {});
+      await endStream(() => writer.abort(error));
       throw error;
     } finally {
       writer.releaseLock();
@@ -374,6 +373,16 @@ async function feed(
   pipe.close();
 }
 
+/**
+ * Ends a stream early, and waits for that: once the scope is cancelled, for no
+ * longer than a cleanup may take. What it fails with is thrown already.
+ */
+async function endStream(end: () => Promise<void>): Promise<void> {
+  await uncancellable(() => abortable(end()).catch(() => {}), {
+    name: "the end of a stream",
+  });
+}
+
 /** A stream that has nothing to read must not keep a pipeline from ending. */
 async function feedStream(
   stream: ReadableStream<unknown>,
@@ -389,7 +398,7 @@ async function feedStream(
     }
     left = false;
   } finally {
-    if (left) await uncancellable(() => reader.cancel().catch(() => {}));
+    if (left) await endStream(() => reader.cancel());
     reader.releaseLock();
   }
 }

@@ -15,7 +15,7 @@ import { createTask } from "@ilmek/async/task";
 import { TaskGroupError } from "@ilmek/async/task-group-error";
 import { timeout } from "@ilmek/async/timeout";
 import { uncancellable } from "@ilmek/async/uncancellable";
-import { testClean } from "../_leaks.ts";
+import { takeMessages, testClean } from "../_leaks.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -351,3 +351,68 @@ Deno.test("Pipeline refuses what makes no sense", () => {
   assertThrows(() => items.batch(0), RangeError);
   assertThrows(() => items.batch(1, { maxWaitMs: -1 }), RangeError);
 });
+
+testClean(
+  "a stream that does not end a write does not hold up a cancellation",
+  async ({ reports }) => {
+    const sink = new WritableStream<number>({
+      write: () => new Promise(() => {}),
+    });
+    const task = createTask(() => pipeline([1, 2]).to(sink));
+    await sleep(1);
+
+    task.cancel();
+    const { state } = await timeout(10_000, () => task.outcome());
+
+    assertEquals([state, sink.locked], ["cancelled", false]);
+    assertEquals(takeMessages(reports), [
+      'Cannot wait longer for the cleanup "the end of a stream": its grace of 5000 ms is over',
+    ]);
+  },
+  { promises: "inside" },
+);
+
+testClean(
+  "a stream that does not end its abort does not hold up a cancellation",
+  async ({ reports }) => {
+    const sink = new WritableStream<number>({
+      abort: () => new Promise(() => {}),
+    });
+    const fault = new RangeError("stage");
+    const task = createTask(() =>
+      pipeline([1]).map(() => {
+        throw fault;
+      }).to(sink)
+    );
+    await sleep(1);
+
+    task.cancel();
+    const { state } = await timeout(10_000, () => task.outcome());
+
+    assertEquals([state, sink.locked], ["failed", false]);
+    assertEquals(takeMessages(reports), [
+      'Cannot wait longer for the cleanup "the end of a stream": its grace of 5000 ms is over',
+    ]);
+  },
+  { promises: "inside" },
+);
+
+testClean(
+  "a stream that does not end its cancel does not hold up a cancellation",
+  async ({ reports }) => {
+    const source = new ReadableStream<number>({
+      cancel: () => new Promise(() => {}),
+    });
+    const task = createTask(() => pipeline(source).toArray());
+    await sleep(1);
+
+    task.cancel();
+    const { state } = await timeout(10_000, () => task.outcome());
+
+    assertEquals([state, source.locked], ["cancelled", false]);
+    assertEquals(takeMessages(reports), [
+      'Cannot wait longer for the cleanup "the end of a stream": its grace of 5000 ms is over',
+    ]);
+  },
+  { promises: "inside" },
+);
