@@ -10,6 +10,7 @@
  * @module
  */
 import { checkCount, show } from "../_internal/check.ts";
+import { InvalidStateError } from "../_internal/errors.ts";
 import { currentFrame } from "../_internal/frame.ts";
 
 /** Options of {@linkcode RetryBudget}. */
@@ -131,8 +132,17 @@ export class RetryBudget {
     this.#inFlight++;
   }
 
-  /** Says that a call has ended for good, and pays in if it has succeeded. */
+  /**
+   * Says that a call has ended for good, and pays in if it has succeeded.
+   *
+   * @throws {InvalidStateError} If no call is under way.
+   */
   leave(succeeded: boolean): void {
+    if (this.#inFlight === 0) {
+      throw new InvalidStateError(
+        "Cannot leave a budget: no call is under way",
+      );
+    }
     this.#inFlight--;
     if (!succeeded) return;
     this.#tokens = Math.min(this.#capacity, this.#tokens + this.#ratio);
@@ -161,8 +171,17 @@ export class RetryBudget {
     return true;
   }
 
-  /** Says that the attempt of a retry is over. */
+  /**
+   * Says that the attempt of a retry is over.
+   *
+   * @throws {InvalidStateError} If no retry is under way.
+   */
   release(): void {
+    if (this.#retriesInFlight === 0) {
+      throw new InvalidStateError(
+        "Cannot release a retry: none is under way",
+      );
+    }
     this.#retriesInFlight--;
   }
 

@@ -1,4 +1,5 @@
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { InvalidStateError } from "@ilmek/async/errors";
 import { RetryBudget } from "@ilmek/async/retry-budget";
 import { sleep } from "@ilmek/async/sleep";
 import { testClean } from "../_leaks.ts";
@@ -111,4 +112,14 @@ testClean("RetryBudget throws on bad options", () => {
     RangeError,
     '"minPerSecond"',
   );
+});
+
+testClean("RetryBudget refuses an end that has no beginning", () => {
+  const budget = new RetryBudget();
+
+  assertThrows(() => budget.leave(true), InvalidStateError, "Cannot leave");
+  assertThrows(() => budget.release(), InvalidStateError, "Cannot release");
+
+  const { inFlight, retriesInFlight, tokens } = budget.snapshot();
+  assertEquals([inFlight, retriesInFlight, tokens], [0, 0, 30]);
 });
