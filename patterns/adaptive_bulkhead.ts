@@ -312,7 +312,13 @@ export class AdaptiveBulkhead implements Policy {
     const sample = this.#window.take(now, this.active);
     if (sample === undefined) return;
     const from = this.limit;
-    this.#state = this.#advance(this.#state, sample, lately);
+    try {
+      this.#state = this.#advance(this.#state, sample, lately);
+    } catch (exception) {
+      const message =
+        `Cannot adapt the limit of "${this.name}": "algorithm" has thrown`;
+      return loop.report({ message, exception });
+    }
     const to = Math.floor(this.#state.limit);
     if (from === to) return;
     this.#slots.resize(to, loop);

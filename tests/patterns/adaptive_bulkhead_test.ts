@@ -15,7 +15,7 @@ import { createTask } from "@ilmek/async/task";
 import { timeout } from "@ilmek/async/timeout";
 import { Timeout } from "@ilmek/async/timeout-policy";
 import { uncancellable } from "@ilmek/async/uncancellable";
-import { testClean } from "../_leaks.ts";
+import { takeMessages, testClean } from "../_leaks.ts";
 
 /** A bulkhead that keeps its limit, and the samples that it has taken. */
 function watched(options: AdaptiveBulkheadOptions = {}) {
@@ -273,3 +273,24 @@ Deno.test("AdaptiveBulkhead() rejects wrong options", () => {
     );
   }
 });
+
+testClean(
+  "a step that throws is reported, and costs neither a slot nor a result",
+  async ({ reports }) => {
+    const bulkhead = new AdaptiveBulkhead({
+      algorithm: () => {
+        throw new RangeError("step");
+      },
+      initial: 2,
+      minWindowMs: 0,
+      minSamples: 1,
+    });
+
+    const result = await bulkhead.run(() => "found");
+
+    assertEquals([result, bulkhead.active, bulkhead.limit], ["found", 0, 2]);
+    assertEquals(takeMessages(reports), [
+      'Cannot adapt the limit of "bulkhead": "algorithm" has thrown',
+    ]);
+  },
+);
