@@ -62,7 +62,7 @@ export interface HealthChecksOptions {
    * How old the result of a check may be. After that nothing is known of it, which
    * counts as not ready, but not as dead.
    *
-   * @default {three times the interval, and a timeout}
+   * @default {three times the interval, and the longest timeout}
    */
   staleAfterMs?: Duration;
   /**
@@ -137,12 +137,16 @@ export class HealthChecks {
     const { onReport } = options;
     this.#intervalMs = toMs(intervalMs, DOING, "intervalMs");
     const limitMs = toMs(timeoutMs, DOING, "timeoutMs");
-    const { staleAfterMs = 3 * this.#intervalMs + limitMs } = options;
+    const plans = plansOf(checks, limitMs);
+    const longestMs = plans.map(({ timeoutMs }) => timeoutMs)
+      .filter(Number.isFinite);
+    const { staleAfterMs = 3 * this.#intervalMs + Math.max(0, ...longestMs) } =
+      options;
     this.#staleAfterMs = toMs(staleAfterMs, DOING, "staleAfterMs");
     this.#maxLagMs = toLimitMs(maxLagMs, DOING, "maxLagMs");
     if (onReport !== undefined) checkFunction(onReport, DOING, "onReport");
     this.#onReport = onReport;
-    this.#probes = plansOf(checks, limitMs).map((plan) => new Probe(plan));
+    this.#probes = plans.map((plan) => new Probe(plan));
   }
 
   /** Whether the program is being drained. */

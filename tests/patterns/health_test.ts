@@ -383,3 +383,29 @@ Deno.test("HealthChecks() rejects wrong checks and options", () => {
     assert(error.message.includes(message), error.message);
   }
 });
+
+testClean(
+  "a check that may take long does not let others grow stale meanwhile",
+  async () => {
+    const health = startedWith([
+      { name: "quick", check: () => true },
+      {
+        name: "slow",
+        timeoutMs: 60_000,
+        check: async () => {
+          await sleep(50_000);
+          return true;
+        },
+      },
+    ]);
+    const running = createTask(() => health.run());
+    await sleep(50_001);
+    assert(health.report().ready.ok);
+
+    await sleep(5000 + 49_000);
+
+    assert(health.report().ready.ok);
+    running.cancel();
+    await running.outcome();
+  },
+);
