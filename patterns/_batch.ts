@@ -1,6 +1,7 @@
 import type { Actor } from "../_internal/actor.ts";
 import { cancellationOf } from "../_internal/cancellation.ts";
 import { Claim, type Line } from "../_internal/claim.ts";
+import { CancelledError } from "../_internal/errors.ts";
 import type { EventLoop } from "../_internal/event_loop.ts";
 import type { Frame } from "../_internal/frame.ts";
 import { LinkedList } from "../_internal/linked_list.ts";
@@ -118,7 +119,7 @@ export class Batch<I, O> {
       const isOver = this.#actor?.scope.struck !== undefined;
       if (!this.#owner.bisect || items.length === 1 || isOver) {
         for (const item of items) {
-          this.#settle(item, (claim) => claim.fail(error));
+          this.#settle(item, (claim) => end(claim, error));
         }
         return;
       }
@@ -131,7 +132,7 @@ export class Batch<I, O> {
     for (const [index, item] of items.entries()) {
       const result = results[index];
       this.#settle(item, (claim) => {
-        if (result instanceof Error) claim.fail(result);
+        if (result instanceof Error) end(claim, result);
         else claim.grant(result);
       });
     }
@@ -151,8 +152,14 @@ export class Batch<I, O> {
     outcome.observe();
     // Cancelled from outside: by the end of the run.
     for (let item = this.items.shift(); item; item = this.items.shift()) {
-      item.settle((claim) => claim.fail(scope.struck ?? outcome.value));
+      item.settle((claim) => end(claim, scope.struck ?? outcome.value));
     }
     this.#owner.ended(this);
   }
+}
+
+/** A result that nobody looks at must not end the process if it was cancelled. */
+function end(claim: Claim, error: unknown): void {
+  if (error instanceof CancelledError) claim.cancel(error);
+  else claim.fail(error);
 }

@@ -287,3 +287,20 @@ testClean("Batcher refuses what makes no sense", async () => {
   await assertRejects(() => throwing.load(1), RangeError, "key");
   assertEquals(throwing.queued, 0);
 });
+
+testClean(
+  "a dropped wait for a batch that ends with a cancellation is no unhandled rejection",
+  async () => {
+    const task = createTask(() => sleep(3_600_000, { value: [1] }));
+    const batcher = new Batcher<number, number>(() => task);
+    void batcher.load(1);
+    await sleep(1);
+
+    task.cancel();
+    await sleep(1);
+
+    // The platform looks for rejections that nobody handles between its turns.
+    await new Promise((resolve) => setTimeout(resolve));
+    assertEquals(task.cancelled, true);
+  },
+);
