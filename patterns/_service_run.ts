@@ -157,7 +157,8 @@ export class ServiceRun implements ServiceContext {
     outcome.observe();
     if (this.gone.isSet) return;
     // What it ends with when it was asked to is nobody's failure.
-    const isAsked = this.stopping && outcome.value === scope.cancelledBy;
+    const isAsked = this.stopping && outcome.state === "cancelled" &&
+      outcome.value === scope.struck;
     if (outcome.state !== "done" && !isAsked) {
       this.failure ??= { error: outcome.value };
     }
@@ -182,15 +183,15 @@ export class ServiceRun implements ServiceContext {
     cancelScope(this.#actor.scope, error.message);
     this.#alarm = this.#loop.timers.after(this.#plan.shutdownMs, {
       label: `the end of service "${this.name}"`,
-      expire: () => this.#leave(),
+      expire: () => this.leave("has failed"),
     });
   }
 
-  /** Leaves a failed run behind that does not end although it was cancelled. */
-  #leave(): void {
+  /** Leaves a run behind that does not end although it was cancelled. */
+  leave(why: string): void {
     if (this.gone.isSet) return;
     this.#loop.report({
-      message: `Service "${this.name}" has failed, and is left behind: ${
+      message: `Service "${this.name}" ${why}, and is left behind: ${
         waitsIn(this.#actor.scope).join("; ")
       }`,
     });

@@ -104,7 +104,9 @@ export interface SupervisorOptions {
   autoShutdown?: "never" | "any-significant" | "all-significant";
   /**
    * How long all may take together to stop, when it gives up, when its caller is
-   * cancelled, and when `stop` is not told another time.
+   * cancelled, and when `stop` is not told another time. A service that is stopped
+   * to be started again with others has that long, too; one that is stuck is then
+   * left behind.
    *
    * @default {25000}
    */
@@ -450,9 +452,10 @@ export class Supervisor {
     if (run === undefined || run.gone.isSet) return;
     child.state = "restarting";
     child.usable.clear();
-    const deadline = (this.#loop as EventLoop).time() + child.plan.shutdownMs +
-      this.#deadlineMs;
-    await run.stop({ deadline, hurry: this.#hurry });
+    const deadline = (this.#loop as EventLoop).time() + this.#deadlineMs;
+    const { how } = await run.stop({ deadline, hurry: this.#hurry });
+    // Else nobody would start it again, and who depends on it would wait for ever.
+    if (how === "stuck") run.leave("does not end");
   }
 
   #beginStop(deadlineMs: number): void {

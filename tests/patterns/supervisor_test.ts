@@ -841,3 +841,102 @@ Deno.test("Supervisor() rejects wrong services and options", async () => {
     RangeError,
   );
 });
+
+testClean(
+  "a service that throws nothing at all has failed, also while it is stopped",
+  async ({ reports }) => {
+    const failures: unknown[] = [];
+    const { supervisor, running } = await started([{
+      name: "odd",
+      run: async (service) => {
+        await service.untilStopping();
+        await Promise.reject();
+      },
+    }], {
+      onEvent: (event) => {
+        if (event.kind === "failed") failures.push(event.error);
+      },
+    });
+
+    await supervisor.stop();
+    await running;
+
+    assertEquals(failures, [undefined]);
+    assertEquals(takeMessages(reports), ['Service "odd" has failed']);
+  },
+);
+
+testClean(
+  "a service without a limit of its own does not hold up a restart of others",
+  async ({ reports }) => {
+    const log: string[] = [];
+    const { supervisor, running } = await started([
+      {
+        name: "endless",
+        shutdownMs: Infinity,
+        async run() {
+          log.push("endless");
+          await sleep(3_600_000);
+        },
+      },
+      {
+        name: "flaky",
+        async run(service) {
+          log.push("flaky");
+          await sleep(1);
+          if (service.attempt === 1) throw new RangeError("crashed");
+          await service.untilStopping();
+        },
+      },
+    ], { strategy: "one-for-all", deadlineMs: 1000 });
+
+    await sleep(1500);
+
+    assertEquals(log, ["endless", "flaky", "flaky", "endless"]);
+    assertEquals(takeMessages(reports), ['Service "flaky" has failed']);
+    await supervisor.stop();
+    await running;
+  },
+);
+
+testClean(
+  "a service that is stuck when others are started again is left behind",
+  async ({ reports }) => {
+    const release = new Future<void>();
+    const log: string[] = [];
+    const { supervisor, running } = await started([
+      {
+        name: "stuck",
+        shutdownMs: 10,
+        async run(service) {
+          log.push(`stuck ${service.attempt}`);
+          if (service.attempt > 1) return await service.untilStopping();
+          await uncancellable(() => release, { graceMs: Infinity });
+        },
+      },
+      {
+        name: "flaky",
+        async run(service) {
+          await sleep(1);
+          if (service.attempt === 1) throw new RangeError("crashed");
+          await service.untilStopping();
+        },
+      },
+    ], { strategy: "one-for-all", deadlineMs: 1000 });
+
+    await sleep(3000);
+
+    assertEquals(log, ["stuck 1", "stuck 2"]);
+    assertEquals(supervisor.services.map(({ state }) => state), [
+      "running",
+      "running",
+    ]);
+    const [, left] = takeMessages(reports);
+    assert(
+      left?.startsWith('Service "stuck" does not end, and is left behind'),
+    );
+    release.setResult();
+    await supervisor.stop();
+    await running;
+  },
+);
