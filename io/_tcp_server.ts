@@ -198,7 +198,7 @@ export class TcpServer implements AsyncDisposable {
   async #serve(): Promise<void> {
     try {
       while (this.#isListening) {
-        await this.#roomFor(this.#maxConnections);
+        await this.#roomToAccept();
         const native = await this.#accept();
         if (native !== undefined) this.#start(native);
       }
@@ -267,12 +267,21 @@ export class TcpServer implements AsyncDisposable {
     }
   }
 
+  /** Waits until there may be one more connection, or no more at all. */
+  async #roomToAccept(): Promise<void> {
+    while (this.#isListening && this.#tasks.size >= this.#maxConnections) {
+      await this.#change();
+    }
+  }
+
   /** Waits until there are less than `count` connections. */
   async #roomFor(count: number): Promise<void> {
-    while (this.#tasks.size >= count) {
-      this.#room = new Future<void>({ name: "the end of a connection" });
-      await this.#room;
-    }
+    while (this.#tasks.size >= count) await this.#change();
+  }
+
+  async #change(): Promise<void> {
+    this.#room = new Future<void>({ name: "the end of a connection" });
+    await this.#room;
   }
 
   /** Waits until no connection is left; `false` if that is not so at `limit`. */

@@ -428,6 +428,16 @@ Deno.test("connectTcp() and serveTcp() refuse what makes no sense", async () => 
   await assertRejects(() => stream.write(7 as never), TypeError, '"data"');
 });
 
+Deno.test("a server that is full is shut down within its grace", async () => {
+  const server = serve(() => sleep(60_000), { maxConnections: 1 });
+  await using _first = await connectTcp(server.addr);
+  while (server.connections === 0) await sleep(1);
+
+  await timeout(2000, () => server.shutdown({ graceMs: 20 }));
+
+  assertEquals(server.connections, 0);
+});
+
 /** Connects in a scope of its own, which goes on. */
 function createTaskOutside(server: TcpServer): Promise<TcpStream> {
   return createTask(() => connectTcp(server.addr)).toPromise();
