@@ -209,7 +209,8 @@ export class Process implements AsyncDisposable {
   }
 
   /**
-   * Waits until it has ended well.
+   * Waits until it has ended well. If it has not, what it has started itself may
+   * go on and keep its stderr open: that is waited for, too.
    *
    * @throws {ProcessError} If it does not succeed.
    */

@@ -23,6 +23,7 @@ import { uncancellable } from "../primitives/uncancellable.ts";
 import { joinBytes } from "./_byte_source.ts";
 import { fileErrorOf } from "./_file_errors.ts";
 import { FileHandle } from "./_file_handle.ts";
+import { FileLocks } from "./_file_locks.ts";
 import type {
   AsyncFileOptions,
   FileLock,
@@ -173,6 +174,7 @@ export class AsyncFile implements AsyncIterable<string>, AsyncDisposable {
   readonly #handle: FileHandle;
   readonly #decoder: TextDecoder;
   readonly #maxLineBytes: number;
+  readonly #locks = new FileLocks();
   /** What was read ahead; the system's position is behind it. */
   #ahead: Uint8Array = NOTHING;
   #isAtStart = true;
@@ -381,8 +383,9 @@ export class AsyncFile implements AsyncIterable<string>, AsyncDisposable {
   }
 
   /**
-   * Waits for a lock, which counts between processes, and between files that were
-   * opened twice. Who waits longest does not come first: the system has no line.
+   * Waits for a lock, which counts between processes, between files that were
+   * opened twice, and between those who use this one. Who waits longest does not
+   * come first: the system has no line.
    *
    * @param options Additional options.
    * @returns The lock, to be given back. It ends with the file.
@@ -416,8 +419,10 @@ export class AsyncFile implements AsyncIterable<string>, AsyncDisposable {
     const locked = await this.#handle.run({
       doing: "lock",
       signal: options.signal,
-      fn: (native) => native.tryLock(exclusive),
-      undo: async (isLocked, native) => isLocked && await native.unlock(),
+      fn: (native) => this.#locks.take(native, exclusive),
+      undo: async (isLocked, native) => {
+        if (isLocked) await this.#locks.give(native);
+      },
     });
     return locked ? this.#held() : undefined;
   }
@@ -541,7 +546,7 @@ export class AsyncFile implements AsyncIterable<string>, AsyncDisposable {
     await uncancellable(async () => {
       // With the file the lock is gone.
       if (this.closed) return;
-      await this.#run("unlock", {}, (native) => native.unlock());
+      await this.#run("unlock", {}, (native) => this.#locks.give(native));
     });
   }
 }

@@ -600,6 +600,46 @@ testClean("close() is the same promise for all who ask", async () => {
   });
 });
 
+testClean(
+  "AsyncFile.lock() keeps out others who use the same file",
+  async () => {
+    await inFolder(async (folder) => {
+      await using file = await openFile(`${folder}/f`, "a");
+      await using other = await openFile(`${folder}/f`, "a");
+      const lock = await file.lock();
+      assertEquals(await file.tryLock(), undefined);
+      assertEquals(await file.tryLock({ exclusive: false }), undefined);
+      const later = createTask(() => file.lock({ pollMs: 10 }), {
+        eager: true,
+      });
+      await sleep(50);
+      assert(!later.done);
+      await lock.unlock();
+
+      const second = await later;
+      await lock.unlock();
+      assertEquals(await other.tryLock(), undefined);
+      await second.unlock();
+      await using _last = await other.lock();
+    });
+  },
+);
+
+testClean("locks that share a file are given back one by one", async () => {
+  await inFolder(async (folder) => {
+    await using file = await openFile(`${folder}/f`, "a+");
+    await using other = await openFile(`${folder}/f`, "a+");
+    const one = await file.lock({ exclusive: false });
+    const two = await file.lock({ exclusive: false });
+    assertEquals(await file.tryLock(), undefined);
+    await one.unlock();
+    assertEquals(await other.tryLock(), undefined);
+    await two.unlock();
+
+    assert(await other.tryLock());
+  });
+});
+
 Deno.test("wherever it is cancelled, no file stays open, and no line is lost", async () => {
   await inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/f`, "a\nb\nc\n");
