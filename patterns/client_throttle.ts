@@ -149,7 +149,7 @@ export class ClientThrottle implements Policy {
         checkFunction(options[name], doing, name);
       }
     }
-    checkRange(ratio, [1, Infinity], "ratio", doing);
+    checkRange(ratio, [1, Number.MAX_VALUE], "ratio", doing);
     checkRange(maxReject, [0, 1], "maxReject", doing);
     const ms = toMs(windowMs, doing, "windowMs");
     checkRange(ms, [Number.MIN_VALUE, Number.MAX_VALUE], "windowMs", doing);
@@ -258,11 +258,10 @@ function checkRange(
   doing: string,
 ): void {
   if (typeof value === "number" && value >= least && value <= most) return;
-  const must = name === "windowMs"
-    ? "finite and > 0"
-    : `a number ${
-      most === Infinity ? `>= ${least}` : `from ${least} to ${most}`
-    }`;
+  const bound = least === Number.MIN_VALUE ? "> 0" : `>= ${least}`;
+  const must = most === Number.MAX_VALUE
+    ? `finite and ${bound}`
+    : `a number from ${least} to ${most}`;
   throw new RangeError(
     `Cannot ${doing} as "${name}" must be ${must}: current value is ${
       show(value)

@@ -164,7 +164,8 @@ Deno.test("explain() tells what a throttle does", () => {
 
 Deno.test("ClientThrottle() rejects wrong options", () => {
   const wrong: [object, string][] = [
-    [{ ratio: 0.5 }, '"ratio" must be a number >= 1'],
+    [{ ratio: 0.5 }, '"ratio" must be finite and >= 1'],
+    [{ ratio: Infinity }, '"ratio" must be finite and >= 1'],
     [{ maxReject: 1.1 }, '"maxReject" must be a number from 0 to 1'],
     [{ windowMs: 0 }, '"windowMs" must be finite and > 0'],
     [{ windowMs: Infinity }, '"windowMs" must be finite and > 0'],
