@@ -238,9 +238,10 @@ function observe<S extends object>(
     ];
   });
   const observables = instruments.map(([, instrument]) => instrument);
+  const all = repeatable(subjects);
   // Collectors call from nowhere; ages are told by the loop of the policies.
   const callback = bind<Parameters<BatchCallback>, void>((result) => {
-    for (const subject of subjects) {
+    for (const subject of all) {
       const snapshot = subject.snapshot();
       const name = subject.name ?? nameIn(snapshot);
       for (const [metric, instrument] of instruments) {
@@ -252,6 +253,11 @@ function observe<S extends object>(
   });
   meter.addBatchObservableCallback(callback, observables);
   return () => meter.removeBatchObservableCallback(callback, observables);
+}
+
+/** What an iterator gives, such as `map.values()`, is there only once. */
+function repeatable<T>(items: Iterable<T>): Iterable<T> {
+  return items instanceof Iterator ? [...items] : items;
 }
 
 function nameIn(snapshot: object): string {

@@ -153,3 +153,13 @@ testClean("observePolicies() throws on what is no meter", () => {
     'Cannot observe policies as "meter.addBatchObservableCallback" must be a function: current value is undefined',
   );
 });
+
+testClean("observePolicies() goes on with what can be gone over once", () => {
+  const { meter, collect } = fakeOtel();
+  const bulkheads = new Map([["api", new Bulkhead({ name: "api", slots: 3 })]]);
+  using _observed = observePolicies(meter, { bulkheads: bulkheads.values() });
+
+  collect();
+
+  assertEquals(valuesOf(collect(), "bulkhead.slots"), ["api 3"]);
+});
