@@ -99,14 +99,12 @@ export class ServiceRun implements ServiceContext {
     if (this.isReady.isSet || this.#isLost) return;
     this.readyAt = this.#loop.time();
     this.isReady.set();
-    this.#arm(this.#plan.heartbeatMs);
+    this.#awaitHeartbeat();
     this.#owner.onReady();
   }
 
   heartbeat(): void {
-    if (this.isReady.isSet && !this.#isLost) {
-      this.#arm(this.#plan.heartbeatMs);
-    }
+    if (this.isReady.isSet && !this.#isLost) this.#awaitHeartbeat();
   }
 
   /** Whether it is over, or was given up: no sign of life counts any more. */
@@ -124,6 +122,8 @@ export class ServiceRun implements ServiceContext {
       waitsFor: how === "stuck" ? waitsIn(this.#actor.scope) : [],
     });
     this.#stopping.set();
+    // Who ends need not give signs of life: that it has to be gone in time will do.
+    if (this.failure === undefined) this.#alarm?.cancel();
     const leftMs = Math.max(0, deadline - start);
     const cancelMs = Math.min(leftMs * CANCEL_SHARE, MAX_CANCEL_MS);
     const drainMs = Math.min(this.#plan.shutdownMs, leftMs - cancelMs);
@@ -163,6 +163,10 @@ export class ServiceRun implements ServiceContext {
       this.failure ??= { error: outcome.value };
     }
     this.#finish();
+  }
+
+  #awaitHeartbeat(): void {
+    if (!this.stopping) this.#arm(this.#plan.heartbeatMs);
   }
 
   /** Lets the run fail unless there is a sign of life in time. */

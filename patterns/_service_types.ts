@@ -84,7 +84,8 @@ export interface Service {
    */
   shutdownMs?: Duration;
   /**
-   * How long it may go without a heartbeat; then it has failed.
+   * How long it may go without a heartbeat; then it has failed. While it is asked
+   * to end it needs none.
    *
    * @default {Infinity}
    */

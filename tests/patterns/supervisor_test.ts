@@ -940,3 +940,47 @@ testClean(
     await running;
   },
 );
+
+testClean(
+  "a service that ends has its time, without signs of life",
+  async () => {
+    const { supervisor, running } = await started([
+      {
+        name: "beating",
+        heartbeatMs: 100,
+        async run(service) {
+          await service.untilStopping();
+          service.heartbeat();
+          await sleep(1000);
+        },
+      },
+    ]);
+
+    const [stop] = await supervisor.stop();
+    await running;
+
+    assertEquals([stop?.how, stop?.ms], ["drained", 1000]);
+  },
+);
+
+testClean(
+  "a service that was not ready yet has its time to end",
+  async () => {
+    const supervisor = new Supervisor([{
+      name: "slow",
+      readiness: "told",
+      startMs: 100,
+      async run(service) {
+        await service.untilStopping();
+        await sleep(1000);
+      },
+    }]);
+    const running = createTask(() => supervisor.run());
+    await sleep(50);
+
+    const [stop] = await supervisor.stop();
+    await running;
+
+    assertEquals([stop?.how, stop?.ms], ["drained", 1000]);
+  },
+);
