@@ -188,7 +188,7 @@ export class HealthChecks {
    * on, for others.
    */
   async refresh(): Promise<HealthReport> {
-    const loop = this.#loop ??= currentFrame().loop;
+    const loop = this.#loop = currentFrame().loop;
     await Promise.all(this.#probes.map((probe) => probe.look(loop)));
     this.#noteStart();
     const report = this.report();
@@ -209,7 +209,7 @@ export class HealthChecks {
       );
     }
     this.#isRunning = true;
-    const loop = this.#loop ??= currentFrame().loop;
+    const { loop } = currentFrame();
     try {
       for (;;) {
         await this.refresh();

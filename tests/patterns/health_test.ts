@@ -13,6 +13,7 @@ import { sleep } from "@ilmek/async/sleep";
 import { createTask } from "@ilmek/async/task";
 import { moveOnAfter, timeout, TimeoutError } from "@ilmek/async/timeout";
 import { uncancellable } from "@ilmek/async/uncancellable";
+import { runVirtual } from "@ilmek/async/virtual";
 import { takeMessages, testClean } from "../_leaks.ts";
 
 /** Checks of a program that has come up. */
@@ -409,3 +410,12 @@ testClean(
     await running.outcome();
   },
 );
+
+Deno.test("HealthChecks can be looked at in one run after the other", async () => {
+  const health = startedWith([{ name: "quick", check: () => sleep(1) }]);
+  for (let i = 0; i < 2; i++) {
+    await runVirtual(async () => {
+      assert((await health.refresh()).ready.ok);
+    });
+  }
+});
