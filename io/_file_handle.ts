@@ -35,7 +35,10 @@ export class FileHandle {
     this.#native = native;
     const signal = currentSignal();
     // A listener runs in the context of whoever cancels.
-    const close = bind(() => void this.close());
+    const close = bind(() => {
+      // Why it was not closed well is reported, or told to who closes it, too.
+      this.close().catch(() => {});
+    });
     this.#unlisten = signal.aborted ? () => {} : listen(signal, close);
     if (signal.aborted) close();
   }
@@ -87,7 +90,11 @@ export class FileHandle {
   async #close(): Promise<void> {
     this.#unlisten();
     try {
-      if (this.#isWriting) await uncancellable(() => abortable(this.#tail));
+      if (this.#isWriting) {
+        await uncancellable(() => abortable(this.#tail), {
+          name: `a write to ${this.path}`,
+        });
+      }
     } finally {
       this.#native.close();
     }

@@ -24,7 +24,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { testClean } from "../_leaks.ts";
+import { takeMessages, testClean } from "../_leaks.ts";
 import { inFolder } from "./_folder.ts";
 
 testClean("openFile() opens as Python's open does", async () => {
@@ -659,6 +659,31 @@ Deno.test("wherever it is cancelled, no file stays open, and no line is lost", a
     });
   });
 });
+
+testClean(
+  "a write that never ends does not keep a file from closing with its scope",
+  async ({ reports }) => {
+    // In virtual time, what is asynchronous must not come from outside.
+    const path = Deno.makeTempFileSync();
+    const native = Deno.openSync(path, { write: true });
+    Deno.removeSync(path);
+    native.write = () => new Promise(() => {});
+    const task = createTask(async () => {
+      await new AsyncFile(native).write("text");
+    });
+    await sleep(1);
+
+    task.cancel();
+    await task.outcome();
+    await sleep(10_000);
+
+    assertThrows(() => native.close(), Deno.errors.BadResource);
+    assertEquals(takeMessages(reports), [
+      'Cannot wait longer for the cleanup "a write to a file": its grace of 5000 ms is over',
+    ]);
+  },
+  { promises: "inside" },
+);
 
 /** Runs a test with a file that can be read and written. */
 async function withFile(
