@@ -47,17 +47,21 @@ export class HttpService {
       onRefused: (request) => this.#answerHealth(request),
     });
     this.server = server;
-    service.ready();
-    await race([
-      () => service.untilStopping(),
-      async () => {
-        await server.finished;
-        throw new InvalidStateError(
-          `Cannot serve any more: "${service.name}" does not listen`,
-        );
-      },
-    ]);
-    await this.#drain(server, sockets);
+    try {
+      service.ready();
+      await race([
+        () => service.untilStopping(),
+        async () => {
+          await server.finished;
+          throw new InvalidStateError(
+            `Cannot serve any more: "${service.name}" does not listen`,
+          );
+        },
+      ]);
+      await this.#drain(server, sockets);
+    } finally {
+      this.server = undefined;
+    }
   }
 
   async #drain(server: Server, sockets: WebSockets): Promise<void> {

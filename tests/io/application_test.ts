@@ -1049,3 +1049,15 @@ Deno.test({
     assertEquals((await program.end()).signal, "SIGINT");
   },
 });
+
+Deno.test("Application.url is gone when nothing is served any more", async () => {
+  const { application, running } = await started({
+    http: { ...LOCAL, handler: () => new Response("else") },
+  });
+  assert(application.url?.startsWith("http://"));
+
+  await application.shutdown();
+  await running;
+
+  assertEquals(application.url, undefined);
+});
