@@ -71,11 +71,12 @@ export class PoolCall implements Prioritized<PoolCall>, Producer {
 
   /**
    * Whether it may be sent to a thread that is busy, and be taken back. What was
-   * transferred is gone, and the time of a task counts from when it begins.
+   * transferred is gone, and limits of time count up to when it begins, or from then.
    */
   get movable(): boolean {
-    const { transfer, taskTimeoutMs } = this.plan;
-    return transfer.length === 0 && taskTimeoutMs === Infinity;
+    const { transfer, queueTimeoutMs, taskTimeoutMs } = this.plan;
+    return transfer.length === 0 && queueTimeoutMs === Infinity &&
+      taskTimeoutMs === Infinity;
   }
 
   cancelWith(error: CancelledError): boolean {

@@ -295,6 +295,20 @@ Deno.test("the time of a task counts from when it has a thread", async () => {
   assertEquals([await first, await patient], ["pool-1", 3]);
 });
 
+Deno.test("a call behind another one in its thread still has its limit in line", async () => {
+  const { pool, work } = poolOfOne();
+  await using _pool = pool;
+  // Short calls let the pool send some ahead.
+  for (let i = 0; i < 30; i++) await work.add(1, 2);
+
+  const long = work.nameLater(300);
+  const impatient = pool.run(work.add, [1, 2], { queueTimeoutMs: 20 });
+
+  const error = await assertRejects(() => impatient, TimeoutError);
+  assertEquals(error.label, 'the start of call "add"');
+  assertEquals(await long, "pool-1");
+});
+
 Deno.test("a crash is told to the call that ran, and to no other", async () => {
   const { pool, work } = poolOfOne();
   await using _pool = pool;
