@@ -20,10 +20,10 @@ import { refusal } from "../_internal/refuse.ts";
 import { abortable } from "../primitives/checkpoint.ts";
 import { sleep } from "../primitives/sleep.ts";
 import { uncancellable } from "../primitives/uncancellable.ts";
-import { joinBytes } from "./_byte_source.ts";
 import { fileErrorOf } from "./_file_errors.ts";
 import { FileHandle } from "./_file_handle.ts";
 import { FileLocks } from "./_file_locks.ts";
+import { endOfLine, FileReader, type Taken } from "./_file_reader.ts";
 import type {
   AsyncFileOptions,
   FileLock,
@@ -62,18 +62,7 @@ export type {
 } from "./_file_types.ts";
 export { InvalidTextError, LineTooLongError } from "./_line_splitter.ts";
 
-/** What was taken out of a file. */
-interface Taken {
-  readonly bytes: Uint8Array;
-  readonly isAtStart: boolean;
-  readonly lineNumber: number;
-}
-
-const CHUNK_BYTES = 64 * 1024;
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
-const NEWLINE = 10;
-const RETURN = 13;
-const NOTHING = new Uint8Array();
 
 const MODES: { readonly [mode in FileMode]: Deno.OpenOptions } = {
   "r": { read: true },
@@ -175,10 +164,7 @@ export class AsyncFile implements AsyncIterable<string>, AsyncDisposable {
   readonly #decoder: TextDecoder;
   readonly #maxLineBytes: number;
   readonly #locks = new FileLocks();
-  /** What was read ahead; the system's position is behind it. */
-  #ahead: Uint8Array = NOTHING;
-  #isAtStart = true;
-  #lineNumber = 0;
+  readonly #reader: FileReader;
 
   /** Takes over a file of the platform, and closes it in the end. */
   constructor(native: Deno.FsFile, options: AsyncFileOptions = {}) {
@@ -188,6 +174,7 @@ export class AsyncFile implements AsyncIterable<string>, AsyncDisposable {
     this.#handle = new FileHandle(native, String(path));
     this.#decoder = decoderOf({ fatal });
     this.#maxLineBytes = maxLineBytes;
+    this.#reader = new FileReader(maxLineBytes);
   }
 
   /** The path. */
@@ -213,7 +200,7 @@ export class AsyncFile implements AsyncIterable<string>, AsyncDisposable {
   async read(options: FileWaitOptions = {}): Promise<string> {
     const { bytes, isAtStart } = await this.#take(
       options,
-      (native) => this.#readUpTo(native, Infinity),
+      (native) => this.#reader.readUpTo(native, Infinity),
     );
     try {
       const text = this.#decoder.decode(bytes);
@@ -241,7 +228,7 @@ export class AsyncFile implements AsyncIterable<string>, AsyncDisposable {
     checkCount(maxBytes, "read bytes", "maxBytes", 0);
     const { bytes } = await this.#take(
       options,
-      (native) => this.#readUpTo(native, maxBytes),
+      (native) => this.#reader.readUpTo(native, maxBytes),
     );
     return bytes;
   }
@@ -260,7 +247,7 @@ export class AsyncFile implements AsyncIterable<string>, AsyncDisposable {
   async readLine(options: FileWaitOptions = {}): Promise<string | undefined> {
     const { bytes, isAtStart, lineNumber } = await this.#take(
       options,
-      (native) => this.#readToNewline(native),
+      (native) => this.#reader.readToNewline(native),
     );
     if (bytes.length === 0) return undefined;
     const end = endOfLine(bytes);
@@ -293,11 +280,11 @@ export class AsyncFile implements AsyncIterable<string>, AsyncDisposable {
   ): Promise<number> {
     const bytes = bytesOf(data);
     return await this.#run("write", options, async (native) => {
-      await this.#dropAhead(native);
+      await this.#reader.dropAhead(native);
       for (let at = 0; at < bytes.length;) {
         at += await native.write(bytes.subarray(at));
       }
-      this.#isAtStart &&= bytes.length === 0;
+      if (bytes.length > 0) this.#reader.isAtStart = false;
       return bytes.length;
     });
   }
@@ -330,10 +317,9 @@ export class AsyncFile implements AsyncIterable<string>, AsyncDisposable {
       );
     }
     return await this.#run("seek in", options, async (native) => {
-      await this.#dropAhead(native);
+      await this.#reader.dropAhead(native);
       const place = await native.seek(offset, SEEK_MODES[from]);
-      this.#isAtStart = place === 0;
-      this.#lineNumber = 0;
+      this.#reader.restartAt(place);
       return place;
     });
   }
@@ -351,7 +337,7 @@ export class AsyncFile implements AsyncIterable<string>, AsyncDisposable {
   async truncate(size?: number, options: FileWaitOptions = {}): Promise<void> {
     if (size !== undefined) checkCount(size, "truncate a file", "size", 0);
     await this.#run("truncate", options, async (native) => {
-      await this.#dropAhead(native);
+      await this.#reader.dropAhead(native);
       const end = size ?? await native.seek(0, SEEK_MODES.current);
       await native.truncate(end);
     });
@@ -466,74 +452,9 @@ export class AsyncFile implements AsyncIterable<string>, AsyncDisposable {
     return this.#handle.run({
       doing: "read",
       signal,
-      fn: async (native) => {
-        const isAtStart = this.#isAtStart;
-        const bytes = await read(native);
-        this.#isAtStart &&= bytes.length === 0;
-        if (bytes.length > 0) this.#lineNumber++;
-        return { bytes, isAtStart, lineNumber: this.#lineNumber };
-      },
-      undo: ({ bytes, isAtStart }) => {
-        if (bytes.length === 0) return;
-        this.#ahead = joinBytes([bytes, this.#ahead]);
-        this.#isAtStart = isAtStart;
-        this.#lineNumber--;
-      },
+      fn: (native) => this.#reader.take(() => read(native)),
+      undo: (taken) => this.#reader.putBack(taken),
     });
-  }
-
-  async #readUpTo(
-    native: Deno.FsFile,
-    maxBytes: number,
-  ): Promise<Uint8Array> {
-    const parts: Uint8Array[] = [];
-    for (let left = maxBytes; left > 0;) {
-      if (this.#ahead.length === 0 && !await this.#readAhead(native, left)) {
-        break;
-      }
-      const part = this.#ahead.subarray(0, left);
-      this.#ahead = this.#ahead.subarray(part.length);
-      parts.push(part);
-      left -= part.length;
-    }
-    return joinBytes(parts);
-  }
-
-  async #readToNewline(native: Deno.FsFile): Promise<Uint8Array> {
-    const parts: Uint8Array[] = [];
-    let size = 0;
-    for (let hasEnd = false; !hasEnd;) {
-      if (this.#ahead.length === 0 && !await this.#readAhead(native)) break;
-      const newline = this.#ahead.indexOf(NEWLINE);
-      hasEnd = newline !== -1;
-      const part = this.#ahead.subarray(0, hasEnd ? newline + 1 : undefined);
-      this.#ahead = this.#ahead.subarray(part.length);
-      parts.push(part);
-      size += part.length;
-      // The end may have two bytes: what is longer is refused by the caller.
-      if (size > this.#maxLineBytes + 2) break;
-    }
-    return joinBytes(parts);
-  }
-
-  async #readAhead(
-    native: Deno.FsFile,
-    maxBytes = CHUNK_BYTES,
-  ): Promise<boolean> {
-    const room = Math.min(Math.max(maxBytes, 1), CHUNK_BYTES);
-    const buffer = new Uint8Array(room);
-    const count = await native.read(buffer);
-    if (count === null) return false;
-    this.#ahead = buffer.subarray(0, count);
-    return true;
-  }
-
-  /** Goes back to where the caller is. */
-  async #dropAhead(native: Deno.FsFile): Promise<void> {
-    const { length } = this.#ahead;
-    if (length === 0) return;
-    this.#ahead = NOTHING;
-    await native.seek(-length, SEEK_MODES.current);
   }
 
   #held(): FileLock {
@@ -568,13 +489,6 @@ function bytesOf(data: string | Uint8Array): Uint8Array {
       show(data)
     }`,
   );
-}
-
-/** Where the text of a line ends. */
-function endOfLine(bytes: Uint8Array): number {
-  const last = bytes.length - 1;
-  if (bytes[last] !== NEWLINE) return bytes.length;
-  return bytes[last - 1] === RETURN ? last - 1 : last;
 }
 
 function waitOptions(signal: AbortSignal | undefined): FileWaitOptions {
