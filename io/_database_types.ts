@@ -21,7 +21,7 @@ export interface TransactionOptions {
    */
   isolation?: "read-committed" | "repeatable-read" | "serializable";
   /**
-   * Whether it only reads.
+   * Whether it only reads. A statement that would change something fails.
    *
    * @default {false}
    */
@@ -62,6 +62,7 @@ export interface SqlExecutor {
    * @returns What `fn` returns.
    * @throws What `fn` throws.
    * @throws {DatabaseError} If it cannot be committed.
+   * @throws {TypeError} If `options.isolation` is none.
    */
   transaction<R>(
     fn: (transaction: SqlExecutor) => R | PromiseLike<R>,
@@ -118,6 +119,8 @@ export interface SqlDriver {
   placeholder(index: number): string;
   /** What begins a transaction. */
   begin(options: TransactionOptions): string[];
+  /** What follows its end, however that was. */
+  after?(options: TransactionOptions): string[];
   /** Ends when the database is done with it, also if the scope is cancelled. */
   run(
     text: string,

@@ -47,15 +47,17 @@ export class SqlConnection implements Database {
     options: TransactionOptions = {},
   ): Promise<R> {
     checkFunction(fn, "run a transaction");
+    checkIsolation(options);
     this.#checkOpen("run a transaction");
     const begin = this.#driver.begin(options);
+    const after = this.#driver.after?.(options) ?? [];
     await this.#turns.take("kept");
     try {
       this.#checkOpen("run a transaction");
       return await new Transaction(this.#driver).run(fn, {
         begin,
-        commit: "commit",
-        rollback: ["rollback"],
+        commit: ["commit", ...after],
+        rollback: ["rollback", ...after],
       });
     } finally {
       this.#turns.give();
@@ -99,10 +101,13 @@ export class SqlConnection implements Database {
   }
 }
 
+const ISOLATIONS = ["read-committed", "repeatable-read", "serializable"];
+
 /** How a transaction, or a part of one, begins and ends. */
 interface Bounds {
   readonly begin: readonly string[];
-  readonly commit: string;
+  /** The first of them decides. */
+  readonly commit: readonly [string, ...string[]];
   readonly rollback: readonly string[];
 }
 
@@ -139,7 +144,7 @@ class Transaction implements SqlExecutor {
       const name = `ilmek_${depth}`;
       return await new Transaction(this.#driver, depth).run(fn, {
         begin: [`savepoint ${name}`],
-        commit: `release savepoint ${name}`,
+        commit: [`release savepoint ${name}`],
         rollback: [
           `rollback to savepoint ${name}`,
           `release savepoint ${name}`,
@@ -186,15 +191,17 @@ class Transaction implements SqlExecutor {
     });
   }
 
-  async #commit(text: string): Promise<void> {
+  async #commit([text, ...after]: Bounds["commit"]): Promise<void> {
     const { command } = await this.#driver.run(text, [], "execute");
     // PostgreSQL takes it for a rollback, silently, if a statement has failed.
-    if (command?.toLowerCase() !== "rollback") return;
-    throw new DatabaseError(text, {
-      cause: new InvalidStateError(
-        "a statement of the transaction has failed, and it was rolled back",
-      ),
-    });
+    if (command?.toLowerCase() === "rollback") {
+      throw new DatabaseError(text, {
+        cause: new InvalidStateError(
+          "a statement of the transaction has failed, and it was rolled back",
+        ),
+      });
+    }
+    for (const more of after) await this.#driver.run(more, [], "execute");
   }
 
   async #rollBack(texts: readonly string[]): Promise<void> {
@@ -226,6 +233,16 @@ class Transaction implements SqlExecutor {
       `Cannot run a statement: its transaction of ${this.#driver.name} has ended`,
     );
   }
+}
+
+/** It becomes a part of the text: nothing else may. */
+function checkIsolation({ isolation }: TransactionOptions): void {
+  if (isolation === undefined || ISOLATIONS.includes(isolation)) return;
+  throw new TypeError(
+    `Cannot run a transaction as "isolation" must be one of ${
+      ISOLATIONS.map(show).join(", ")
+    }: current value is ${show(isolation)}`,
+  );
 }
 
 /** Checks a statement, which is run later. */

@@ -42,7 +42,11 @@ export class SqliteDriver implements SqlDriver {
 
   begin({ readOnly = false }: TransactionOptions): string[] {
     // One that begins to write later could not wait for others.
-    return [readOnly ? "begin" : "begin immediate"];
+    return readOnly ? ["begin", "pragma query_only = on"] : ["begin immediate"];
+  }
+
+  after({ readOnly = false }: TransactionOptions): string[] {
+    return readOnly ? ["pragma query_only = off"] : [];
   }
 
   async run(

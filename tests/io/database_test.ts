@@ -3,6 +3,7 @@ import {
   assertEquals,
   assertInstanceOf,
   assertRejects,
+  assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import {
@@ -295,6 +296,34 @@ Deno.test("to use the database itself within its transaction is told of", async 
     'Cannot wait for the database ":memory:": "nested" is in a transaction of it, and must use what the transaction has given it',
   );
   assertEquals(await namesIn(db), []);
+});
+
+Deno.test("a transaction that only reads changes nothing", async () => {
+  await using db = await memory();
+  await add(db, "ada");
+
+  const names = await db.transaction(namesIn, { readOnly: true });
+  const error = await assertRejects(
+    () => db.transaction((tx) => add(tx, "bob"), { readOnly: true }),
+    DatabaseError,
+  );
+
+  assertEquals(names, ["ada"]);
+  assertStringIncludes(String(error.cause), "readonly");
+  await add(db, "bob");
+  await db.transaction((tx) => add(tx, "eve"));
+  assertEquals(await namesIn(db), ["ada", "bob", "eve"]);
+});
+
+Deno.test("an isolation that does not exist is refused", async () => {
+  await using db = await memory();
+  const isolation = "serializable; drop table users" as "serializable";
+
+  await assertRejects(
+    () => db.transaction(namesIn, { isolation }),
+    TypeError,
+    'Cannot run a transaction as "isolation" must be one of "read-committed", "repeatable-read", "serializable"',
+  );
 });
 
 Deno.test("what a transaction has given is of no use afterwards", async () => {
