@@ -190,7 +190,7 @@ export function formatLogJson(entry: LogEntry): string {
  * `%(asctime)s - %(name)s - %(levelname)s - %(message)s`, in local time.
  *
  * What else the entry tells follows as `name=value`; the stack of an error stands
- * in lines of its own.
+ * in lines of its own. A value that cannot be read is told as such.
  *
  * @param entry The entry.
  * @returns The text.
@@ -254,6 +254,14 @@ function localTime(date: Date): string {
 }
 
 function inline(value: unknown): string {
+  try {
+    return inlineOf(value);
+  } catch {
+    return "[unreadable]";
+  }
+}
+
+function inlineOf(value: unknown): string {
   if (value instanceof Error) {
     return JSON.stringify(`${value.name}: ${value.message}`);
   }
@@ -265,14 +273,22 @@ function inline(value: unknown): string {
 /** The lines below an entry that tell where an error is from, and why it came. */
 function stackOf(error: unknown): string[] {
   const lines: string[] = [];
+  try {
+    for (const line of stacksOf(error)) lines.push(line);
+  } catch {
+    // What can be read of it stands there.
+  }
+  return lines;
+}
+
+function* stacksOf(error: unknown): Generator<string> {
   const seen = new Set<unknown>();
   for (let link = error; link instanceof Error && !seen.has(link);) {
     seen.add(link);
     const stack = link.stack ?? `${link.name}: ${link.message}`;
-    lines.push(lines.length === 0 ? stack : `Caused by: ${stack}`);
+    yield seen.size === 1 ? stack : `Caused by: ${stack}`;
     link = link.cause;
   }
-  return lines;
 }
 
 function isEmpty(fields: object): boolean {

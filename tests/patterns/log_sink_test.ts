@@ -234,3 +234,26 @@ Deno.test("sinks throw on what they cannot use", () => {
     '"target.debug" must be a function',
   );
 });
+
+Deno.test("formatLogText() writes an entry whatever its fields are", () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  class OddError extends Error {
+    override get message(): string {
+      throw new RangeError("message");
+    }
+  }
+  const text = formatLogText({
+    time: 0,
+    level: "info",
+    logger: "app",
+    message: "odd",
+    context: {},
+    fields: { proxy, error: new OddError(), rows: 2 },
+  });
+
+  assertStringIncludes(
+    text,
+    " - odd proxy=[unreadable] error=[unreadable] rows=2",
+  );
+});
