@@ -24,7 +24,8 @@ export async function feed(
     }
     await writer.close().catch(() => {});
   } catch (error) {
-    await writer.abort(error).catch(() => {});
+    // It ends with the write under way: with who has inherited stdin, at worst.
+    writer.abort(error).catch(() => {});
     throw error;
   }
 }

@@ -444,3 +444,23 @@ Deno.test("pipeProcesses() ends a writer whose reader has ended", async () => {
 
   assertEquals(stdout, "ready\n");
 });
+
+Deno.test("a child that has left its stdin to another one is ended at once", async () => {
+  const heir = `new Deno.Command(Deno.execPath(), {
+    args: ["eval", "setTimeout(() => {}, 1500)"],
+    stdin: "inherit", stdout: "null", stderr: "null",
+  }).spawn();
+  console.log("ready");
+  setInterval(() => {}, 1000);`;
+  const process = startProcess([Deno.execPath(), "eval", heir], {
+    input: "x".repeat(SEVERAL_MB),
+  });
+  await line(process);
+
+  const start = performance.now();
+  await process.terminate();
+
+  assert(performance.now() - start < 1000);
+  // What is left of the input breaks off with who could have read it.
+  await sleep(2000);
+});
