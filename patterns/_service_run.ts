@@ -41,6 +41,7 @@ export interface StopPlan {
 /** How much of the time that is left is kept for those who must be cancelled. */
 const CANCEL_SHARE = 0.2;
 const MAX_CANCEL_MS = 1000;
+const CANCELLED = "the service was stopped";
 
 /**
  * One run of a service, from its start to its end: the next start is another run.
@@ -124,6 +125,8 @@ export class ServiceRun implements ServiceContext {
     this.#stopping.set();
     // Who ends need not give signs of life: that it has to be gone in time will do.
     if (this.failure === undefined) this.#alarm?.cancel();
+    // As long as it waits for others there is nothing to finish.
+    if (!this.hasBegun) cancelScope(this.#actor.scope, CANCELLED);
     const leftMs = Math.max(0, deadline - start);
     const cancelMs = Math.min(leftMs * CANCEL_SHARE, MAX_CANCEL_MS);
     const drainMs = Math.min(this.#plan.shutdownMs, leftMs - cancelMs);
@@ -133,7 +136,7 @@ export class ServiceRun implements ServiceContext {
       late: sleepOp(drainMs),
     }, { biased: true });
     if (first.key === "gone") return told("drained");
-    cancelScope(this.#actor.scope, "the service was stopped");
+    cancelScope(this.#actor.scope, CANCELLED);
     const restMs = Math.max(deadline - this.#loop.time(), cancelMs);
     const last = await select({
       gone: this.gone.waitOp(),

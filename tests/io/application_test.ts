@@ -1061,3 +1061,27 @@ Deno.test("Application.url is gone when nothing is served any more", async () =>
 
   assertEquals(application.url, undefined);
 });
+
+testClean(
+  "an application that is stopped while it starts ends at once",
+  async ({ virtual }) => {
+    const application = new Application({
+      guard: false,
+      services: [{
+        name: "slow",
+        readiness: "told",
+        run: (service) => service.untilStopping(),
+      }],
+      worker: () => sleep(10),
+      flush: () => {},
+    });
+    const running = createTask(() => application.start());
+    await sleep(50);
+
+    const report = await application.shutdown();
+    await running;
+
+    assertEquals([report.complete, report.exitCode], [true, 0]);
+    assertEquals(virtual.now, 50);
+  },
+);

@@ -984,3 +984,29 @@ testClean(
     assertEquals([stop?.how, stop?.ms], ["drained", 1000]);
   },
 );
+
+testClean(
+  "a service that still waits for others is stopped at once",
+  async () => {
+    const log: string[] = [];
+    const supervisor = new Supervisor([
+      {
+        name: "slow",
+        readiness: "told",
+        run: (service) => service.untilStopping(),
+      },
+      { ...logged(log, "later"), dependsOn: ["slow"], shutdownMs: Infinity },
+    ]);
+    const running = createTask(() => supervisor.run());
+    await sleep(50);
+
+    const stops = await supervisor.stop();
+    await running;
+
+    assertEquals(stops.map(({ how, ms }) => [how, ms]), [
+      ["drained", 0],
+      ["drained", 0],
+    ]);
+    assertEquals(log, []);
+  },
+);
