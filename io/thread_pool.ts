@@ -535,9 +535,10 @@ export class ThreadPool implements AsyncDisposable {
       const mayRetry = kind === "crashed" && victim.plan.idempotent &&
         victim.crashes < MAX_CRASHES;
       if (mayRetry) this.#again(victim, thread, how);
-      else {victim.fail(
-          new WorkerCrashedError(thread.name, toldOf(victim, how)),
-        );}
+      else {
+        const told = toldOf(victim, how);
+        victim.fail(new WorkerCrashedError(thread.name, told));
+      }
     }
     const isFailure = kind === "unready" ||
       kind === "crashed" && victim === undefined;
