@@ -505,7 +505,13 @@ export class Supervisor {
     plan: StopPlan,
   ): Promise<ServiceStop | undefined> {
     const { run } = child;
-    if (run === undefined || run.gone.isSet) return undefined;
+    if (run === undefined || run.gone.isSet) {
+      // Nobody starts it again any more.
+      if (child.state === "restarting") {
+        child.state = run?.failure === undefined ? "done" : "failed";
+      }
+      return undefined;
+    }
     child.state = "stopping";
     const stop = await run.stop({
       ...plan,

@@ -1010,3 +1010,24 @@ testClean(
     assertEquals(log, []);
   },
 );
+
+testClean(
+  "a service that was about to be started again has failed when all is stopped",
+  async ({ reports }) => {
+    const { supervisor, running } = await started([{
+      name: "flaky",
+      async run() {
+        await sleep(1);
+        throw new RangeError("crashed");
+      },
+    }], { restartDelayMs: 1000 });
+    await sleep(10);
+
+    const stops = await supervisor.stop();
+    await running;
+
+    assertEquals(stops, []);
+    assertEquals(supervisor.services.map(({ state }) => state), ["failed"]);
+    assertEquals(takeMessages(reports), ['Service "flaky" has failed']);
+  },
+);
