@@ -64,6 +64,21 @@ export function checkFunction(fn: unknown, doing: string, name = "fn"): void {
   );
 }
 
+/** Throws a `TypeError` unless `value` is one of `choices`. */
+export function checkChoice(
+  value: unknown,
+  doing: string,
+  name: string,
+  choices: readonly unknown[],
+): void {
+  if (choices.includes(value)) return;
+  throw new TypeError(
+    `Cannot ${doing} as "${name}" must be one of ${
+      choices.map(show).join(", ")
+    }: current value is ${show(value)}`,
+  );
+}
+
 /** Like {@linkcode checkFunction}, for those of some options that are given. */
 export function checkFunctions<K extends string>(
   options: { readonly [N in K]?: unknown },

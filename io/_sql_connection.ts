@@ -1,4 +1,4 @@
-import { checkFunction, show } from "../_internal/check.ts";
+import { checkChoice, checkFunction, show } from "../_internal/check.ts";
 import { throwIfCancelled } from "../primitives/checkpoint.ts";
 import { InvalidStateError } from "../primitives/errors.ts";
 import { uncancellable } from "../primitives/uncancellable.ts";
@@ -237,12 +237,8 @@ class Transaction implements SqlExecutor {
 
 /** It becomes a part of the text: nothing else may. */
 function checkIsolation({ isolation }: TransactionOptions): void {
-  if (isolation === undefined || ISOLATIONS.includes(isolation)) return;
-  throw new TypeError(
-    `Cannot run a transaction as "isolation" must be one of ${
-      ISOLATIONS.map(show).join(", ")
-    }: current value is ${show(isolation)}`,
-  );
+  if (isolation === undefined) return;
+  checkChoice(isolation, "run a transaction", "isolation", ISOLATIONS);
 }
 
 /** Checks a statement, which is run later. */

@@ -1,4 +1,5 @@
 import {
+  checkChoice,
   checkCount,
   checkFunction,
   checkFunctions,
@@ -51,13 +52,7 @@ export function lineOf(options: RateLimiterLineOptions): GateOptions {
     overflow = "reject",
     agingMs = 1000,
   } = options;
-  if (!OVERFLOWS.includes(overflow)) {
-    throw new TypeError(
-      `Cannot ${CREATING} as "overflow" must be one of ${
-        OVERFLOWS.map(show).join(", ")
-      }: current value is ${show(overflow)}`,
-    );
-  }
+  checkChoice(overflow, CREATING, "overflow", OVERFLOWS);
   checkFunctions(options, CREATING, [
     "onTake",
     "onReject",

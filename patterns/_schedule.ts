@@ -1,4 +1,5 @@
 import {
+  checkChoice,
   checkCount,
   checkFunction,
   type Duration,
@@ -186,13 +187,7 @@ export class Schedule {
     options: ScheduleJitteredOptions = {},
   ): Schedule {
     const { maxMs = 10_000 } = options;
-    if (!JITTERS.includes(jitter)) {
-      throw new TypeError(
-        `Cannot spread a schedule as "jitter" must be one of ${
-          JITTERS.map((it) => `"${it}"`).join(", ")
-        }: current value is ${show(jitter)}`,
-      );
-    }
+    checkChoice(jitter, "spread a schedule", "jitter", JITTERS);
     const most = toMs(maxMs, "spread a schedule", "maxMs");
     if (jitter === "decorrelated") return this.#decorrelated(most);
     return this.#mapped((delay, { random }) => {

@@ -1,4 +1,4 @@
-import { checkFunction, show, toMs } from "../_internal/check.ts";
+import { checkChoice, checkFunction, show, toMs } from "../_internal/check.ts";
 import { Event } from "../primitives/event.ts";
 import type { ServicePlan, ServiceRun } from "./_service_run.ts";
 import type { Service, ServiceState } from "./_service_types.ts";
@@ -96,8 +96,8 @@ function planOf(service: Service): ServicePlan {
     );
   }
   checkFunction(run, DOING, "run");
-  checkChoice(readiness, "readiness", READINESS);
-  checkChoice(restart, "restart", RESTARTS);
+  checkChoice(readiness, DOING, "readiness", READINESS);
+  checkChoice(restart, DOING, "restart", RESTARTS);
   return {
     name,
     service,
@@ -106,18 +106,4 @@ function planOf(service: Service): ServicePlan {
     shutdownMs: toMs(shutdownMs, DOING, "shutdownMs"),
     heartbeatMs: toMs(heartbeatMs, DOING, "heartbeatMs"),
   };
-}
-
-/** Throws unless `value` is one of `choices`. */
-export function checkChoice(
-  value: string,
-  name: string,
-  choices: readonly string[],
-): void {
-  if (choices.includes(value)) return;
-  throw new TypeError(
-    `Cannot ${DOING} as "${name}" must be one of ${
-      choices.map(show).join(", ")
-    }: current value is ${show(value)}`,
-  );
 }

@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { checkFunction, show } from "../_internal/check.ts";
+import { checkChoice, checkFunction } from "../_internal/check.ts";
 import { callClass, type CallPriority, PRIORITIES } from "./_call_class.ts";
 
 export type { CallPriority } from "./_call_class.ts";
@@ -41,14 +41,7 @@ export type { CallPriority } from "./_call_class.ts";
  */
 export function withPriority<R>(priority: CallPriority, fn: () => R): R {
   const doing = "set a priority";
-  if (!PRIORITIES.includes(priority)) {
-    const names = PRIORITIES.map((name) => JSON.stringify(name)).join(", ");
-    throw new TypeError(
-      `Cannot ${doing} as "priority" must be one of ${names}: current value is ${
-        show(priority)
-      }`,
-    );
-  }
+  checkChoice(priority, doing, "priority", PRIORITIES);
   checkFunction(fn, doing);
   return callClass.run({ ...callClass.get(), priority }, fn);
 }

@@ -18,6 +18,7 @@
  * @module
  */
 import {
+  checkChoice,
   checkFunction,
   type Duration,
   show,
@@ -313,13 +314,7 @@ function plansOf(
       );
     }
     checkFunction(check, DOING, "check");
-    if (!KINDS.includes(kind)) {
-      throw new TypeError(
-        `Cannot ${DOING} as "kind" must be one of ${
-          KINDS.map(show).join(", ")
-        }: current value is ${show(kind)}`,
-      );
-    }
+    checkChoice(kind, DOING, "kind", KINDS);
     const limitMs = toMs(timeoutMs, DOING, "timeoutMs");
     plans.set(name, {
       name,

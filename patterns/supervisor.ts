@@ -25,6 +25,7 @@
 import type { Actor } from "../_internal/actor.ts";
 import { cancelScope } from "../_internal/cancellation.ts";
 import {
+  checkChoice,
   checkCount,
   checkFunction,
   type Duration,
@@ -40,7 +41,7 @@ import { select } from "../primitives/select.ts";
 import { sleep } from "../primitives/sleep.ts";
 import { uncancellable } from "../primitives/uncancellable.ts";
 import { callHook } from "./_call.ts";
-import { checkChoice, type Child, childrenOf, DOING } from "./_service_plan.ts";
+import { type Child, childrenOf, DOING } from "./_service_plan.ts";
 import { ServiceRun, type StopPlan } from "./_service_run.ts";
 import {
   type RestartStrategy,
@@ -205,8 +206,8 @@ export class Supervisor {
     const { maxRestarts = 3, withinMs = 10_000, stableMs = 60_000 } = options;
     const { restartDelayMs = 100, maxRestartDelayMs = 5000 } = options;
     const { deadlineMs = 25_000, random = defaultRandom, onEvent } = options;
-    checkChoice(strategy, "strategy", STRATEGIES);
-    checkChoice(autoShutdown, "autoShutdown", AUTO_SHUTDOWNS);
+    checkChoice(strategy, DOING, "strategy", STRATEGIES);
+    checkChoice(autoShutdown, DOING, "autoShutdown", AUTO_SHUTDOWNS);
     this.#strategy = strategy;
     this.#autoShutdown = autoShutdown;
     this.#maxRestarts = checkCount(maxRestarts, DOING, "maxRestarts", 0);

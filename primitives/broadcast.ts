@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { checkCount, show } from "../_internal/check.ts";
+import { checkChoice, checkCount } from "../_internal/check.ts";
 import { Claim, ClaimList } from "../_internal/claim.ts";
 import { currentFrame } from "../_internal/frame.ts";
 import { faultOf } from "../_internal/item.ts";
@@ -131,13 +131,7 @@ export class Broadcast<T> implements Disposable {
   subscribe(options: SubscribeOptions = {}): Subscription<T> {
     const { capacity = 16, overflow = "suspend" } = options;
     checkCount(capacity, "subscribe", "capacity");
-    if (!OVERFLOWS.includes(overflow)) {
-      throw new TypeError(
-        `Cannot subscribe as "overflow" must be one of ${
-          OVERFLOWS.map(show).join(", ")
-        }: current value is ${show(overflow)}`,
-      );
-    }
+    checkChoice(overflow, "subscribe", "overflow", OVERFLOWS);
     this.#checkOpen("subscribe");
     const subscription = new Subscription<T>(
       {

@@ -15,7 +15,7 @@
  *
  * @module
  */
-import { checkCount, checkFunction, show } from "../_internal/check.ts";
+import { checkChoice, checkCount, checkFunction } from "../_internal/check.ts";
 import { ChannelCore, type ChannelOverflow } from "./_channel_core.ts";
 import { ChannelReceiver } from "./_channel_receiver.ts";
 import { ChannelSender } from "./_channel_sender.ts";
@@ -83,13 +83,7 @@ export function channel<T>(
 ): [sender: ChannelSender<T>, receiver: ChannelReceiver<T>] {
   const { capacity, overflow = "suspend", onUndelivered } = options;
   checkCount(capacity, "create a channel", "capacity", 0);
-  if (!OVERFLOWS.includes(overflow)) {
-    throw new TypeError(
-      `Cannot create a channel as "overflow" must be one of ${
-        OVERFLOWS.map(show).join(", ")
-      }: current value is ${show(overflow)}`,
-    );
-  }
+  checkChoice(overflow, "create a channel", "overflow", OVERFLOWS);
   if (onUndelivered !== undefined) {
     checkFunction(onUndelivered, "create a channel", "onUndelivered");
   }

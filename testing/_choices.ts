@@ -1,3 +1,5 @@
+import { seededRandom } from "../_internal/random.ts";
+
 /**
  * What is chosen: who is next, how far the others get meanwhile, who must wait, or
  * what the test itself leaves open.
@@ -45,13 +47,8 @@ export class Choices {
   }
 }
 
-/** Random integers by Mulberry32 (Tommy Ettinger), from a seed. */
+/** Random integers from a seed. */
 export function drawer(seed: number): (count: number) => number {
-  let state = (seed * 0x9e3779b9) >>> 0;
-  return (count) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return Math.floor(((t ^ (t >>> 14)) >>> 0) / 2 ** 32 * count);
-  };
+  const random = seededRandom(seed * 0x9e3779b9);
+  return (count) => Math.floor(random() * count);
 }

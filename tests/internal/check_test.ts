@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import {
+  checkChoice,
   checkCount,
   checkFunction,
   isThenable,
@@ -106,4 +107,14 @@ Deno.test("show() is short, and never throws", () => {
   assertEquals(show(() => {}), "function");
   assertEquals(show(new Map()), "an object of class Map");
   assertEquals(show(Object.create(null)), "an object of class null");
+});
+
+Deno.test("checkChoice() throws a TypeError that names the choices", () => {
+  checkChoice("a", "choose", "letter", ["a", "b"]);
+
+  assertThrows(
+    () => checkChoice("c", "choose", "letter", ["a", "b"]),
+    TypeError,
+    'Cannot choose as "letter" must be one of "a", "b": current value is "c"',
+  );
 });
